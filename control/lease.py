@@ -1,0 +1,58 @@
+"""Who this controller is, and whether another run of the same machine is still alive."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from control.actions import run_dir
+
+
+def owner() -> dict[str, Any]:
+    """This run, as a host's lease names it."""
+    run = run_dir()
+    pid = _run_pid()
+    return {
+        "controller": socket.gethostname(),
+        "machine_id": _machine_id(),
+        "pid": pid,
+        "start_time": _start_time(pid),
+        "run": run.name if run else f"ansible-{pid}",
+        "user": getpass.getuser(),
+    }
+
+
+def holder_is_dead(lease: dict[str, Any] | None) -> bool:
+    """Whether the lease belongs to a process of this machine that has ended: nobody need wait for that one."""
+    holder = (lease or {}).get("owner") or {}
+    if not holder or holder.get("machine_id") != _machine_id():
+        return False
+    return _start_time(int(holder["pid"])) != holder["start_time"]
+
+
+def _run_pid() -> int:
+    """The process that stands for the whole run: Ansible's main process, whose children are the workers."""
+    return int(os.environ.get("GPUHOST_RUN_PID") or os.getppid())
+
+
+def _start_time(pid: int) -> str:
+    """When ``pid`` started, in clock ticks since boot, so that a reused number is not taken for the same process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    state, _, _, *rest = stat.rpartition(")")[2].split()
+    return "" if state == "Z" else rest[16]
+
+
+def _machine_id() -> str:
+    for path in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
+        try:
+            if text := Path(path).read_text(encoding="utf-8").strip():
+                return text
+        except OSError:
+            continue
+    return socket.gethostname()

@@ -1,0 +1,73 @@
+"""Which roles a host still needs: seals against what this repository and the plan ask for now."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from control.paths import ROLES_DIR, ROOT
+from control.roles import ROLES, VERIFY, specification
+
+#: Folders outside ``roles/`` whose files reach the host through a role.
+SHIPPED = {"services": ("docker/jupyter",), VERIFY: ("verify",)}
+
+
+def role_input(role: str, wishes: dict[str, Any], plan_part: dict[str, Any]) -> str:
+    """Digest of everything that decides what ``role`` makes of a host.
+
+    :param wishes: rendered public variables of all roles.
+    :param plan_part: ``plan["roles"][role]``.
+    """
+    own = {name: wishes[name] for name in sorted(specification(role)) if name in wishes}
+    text = json.dumps([files_digest(role), own, plan_part], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def due(
+    plan: dict[str, Any], seals: dict[str, Any], wishes: dict[str, Any], full: bool = False
+) -> dict[str, str]:
+    """Roles that must run on a host, in order, each with the reason in a few words.
+
+    ``verify`` runs after any other role, because what they changed has to be proven again.
+    """
+    reasons: dict[str, str] = {}
+    for role in ROLES:
+        reason = "asked for" if full else _reason(role, plan, seals.get(role), wishes)
+        if not reason and role == VERIFY and reasons:
+            reason = "other roles ran"
+        if reason:
+            reasons[role] = reason
+    return reasons
+
+
+def drifted(seals: dict[str, Any]) -> list[dict[str, str]]:
+    """Things that no longer match their seal: ``[{"role", "item", "difference"}]``."""
+    return [
+        {"role": role, "item": item_id, "difference": item.get("difference") or f"{item['sealed']} → {item['now']}"}
+        for role in ROLES
+        for item_id, item in (seals.get(role) or {}).get("items", {}).items()
+        if not item["ok"]
+    ]
+
+
+def _reason(role: str, plan: dict[str, Any], seal: dict[str, Any] | None, wishes: dict[str, Any]) -> str:
+    if not seal or "input" not in seal:
+        return "never sealed"
+    if seal["input"] != role_input(role, wishes, plan["roles"][role]):
+        return "what is wanted changed"
+    changed = [item_id for item_id, item in seal["items"].items() if not item["ok"]]
+    return f"drifted: {', '.join(changed)}" if changed else ""
+
+
+@cache
+def files_digest(role: str) -> str:
+    """sha256 over the role's files and those it ships: a changed task runs again."""
+    digest = hashlib.sha256()
+    for folder in (ROLES_DIR / role, *(ROOT / name for name in SHIPPED.get(role, ()))):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+            digest.update(f"{path.relative_to(ROOT)}\0".encode())
+            digest.update(Path(path).read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,39 @@
+"""Opens and closes a role on a host: notes what was there before, then proves what the role made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+# Ansible loads plugins by path: the repository is not on sys.path unless we put it there.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from control import actions, seals
+
+
+class ActionModule(ActionBase):
+    """Renders the role's footprint here and hands it to the module of the same name on the host."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        task_vars = task_vars or {}
+        result = super().run(tmp, task_vars)
+        role, state = self._task.args["role"], self._task.args["state"]
+        wishes = actions.wishes(self._templar, task_vars)
+        run_dir = actions.run_dir()
+        arguments = {
+            "role": role,
+            "state": state,
+            "items": actions.footprint(self._templar, task_vars, role),
+            "input": seals.role_input(role, wishes, task_vars["gpuhost_plan"]["roles"][role]),
+            "run": run_dir.name if run_dir else "",
+            "installed_packages": self._task.args.get("installed_packages") or [],
+            "stand_ins": self._task.args.get("stand_ins") or [],
+        }
+        result.update(self._execute_module("gpuhost_seal", arguments, task_vars=task_vars))
+        return result
