@@ -1,0 +1,1 @@
+"""What each command of gpuhost does, one module a command; ``control/tasks`` parses their options."""

@@ -1,0 +1,191 @@
+"""``plan``, ``status``, ``drift`` and ``info``: one look at the hosts, shown in four ways. Nothing changes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from control import planner, roles, run, support
+from control.commands.common import Target, findings_of, guarded, outcome, print_json, show_outcome
+from control.console import console, show_findings
+from control.exitcodes import ExitCode
+from control.findings import CATALOGUE, make
+from control.inventory import BadInput
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a survey was asked for. ``snapshot`` plans for a recorded host and contacts none."""
+
+    target: Target = field(default_factory=Target)
+    json: bool = False
+    cpu: bool = False
+    snapshot: str = ""
+
+
+def plan(options: Options) -> int:
+    """What ``up`` would do and why. 11 where it would refuse."""
+    if options.snapshot:
+        return guarded(lambda: _plan_recorded(options), options.json)
+    return guarded(lambda: _shown(options, "plan", _show_plans), options.json)
+
+
+def status(options: Options) -> int:
+    """One line per host."""
+    return guarded(lambda: _shown(options, "status", _show_status), options.json)
+
+
+def drift(options: Options) -> int:
+    """What changed on a host since it was sealed, thing by thing."""
+    return guarded(lambda: _shown(options, "drift", _show_drift), options.json)
+
+
+def info(options: Options) -> int:
+    """The technical record of the hosts: their snapshots."""
+    return guarded(lambda: _shown(options, "info", _show_info), options.json)
+
+
+def _shown(options: Options, command: str, show: Any) -> int:
+    variables = {"preflight_cpu_only": True} if options.cpu else {}
+    target = options.target
+    finished = run.execute(
+        run.Request(command, "survey", target.site, target.host, variables, target.options, quiet=True)
+    )
+    code = finished.exit_code or (_refusal(finished) if command == "plan" else 0)
+    if options.json:
+        print_json({**outcome(finished), "exit_code": code, "examined": finished.examined})
+        return code
+    out = console()
+    show(out, finished)
+    if finished.exit_code:
+        show_outcome(out, finished)
+    return code
+
+
+def _refusal(finished: run.Run) -> int:
+    from control.exitcodes import worst
+
+    codes = [
+        CATALOGUE[one["id"]].exit_code
+        for host in finished.hosts
+        for one in findings_of(finished, host)
+        if one["level"] == "refuse"
+    ]
+    return int(worst(codes)) if codes else 0
+
+
+def _plan_recorded(options: Options) -> int:
+    path = Path(options.snapshot).expanduser()
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput([make("GH-INPUT-FILE", "", f"{path}: {error}", variable="--snapshot")]) from error
+    wishes = {name: value for role in (roles.PREFLIGHT, *roles.ROLES) for name, value in roles.defaults(role).items()}
+    wishes["preflight_cpu_only"] = options.cpu
+    made = planner.plan(document.get("snapshot", document), wishes, support.load(), path.stem).as_dict()
+    refused = [one for one in made["findings"] if one["level"] == "refuse"]
+    if options.json:
+        print_json(made)
+    else:
+        _show_plan(console(), path.stem, {"plan": made, "due": {}, "findings": made["findings"]})
+    return int(CATALOGUE[refused[0]["id"]].exit_code) if refused else int(ExitCode.DONE)
+
+
+def _show_plans(out: Console, finished: run.Run) -> None:
+    for host, examined in sorted(finished.examined.items()):
+        _show_plan(out, host, examined)
+
+
+def _show_plan(out: Console, host: str, examined: dict[str, Any]) -> None:
+    made = examined["plan"]
+    out.rule(f"[bold]{host}[/]", align="left")
+    if made:
+        _show_decisions(out, made)
+        cost = made["cost"]
+        out.print(
+            f"fetch {cost['download_bytes'] / 1e6:,.0f} MB, disk {cost['disk_bytes'] / 1e6:,.0f} MB, "
+            f"reboot {'needed' if cost['reboot'] else 'not needed'}"
+        )
+    for role, reason in examined["due"].items():
+        out.print(f"  [cyan]●[/] {role:<17}[dim]{escape(reason)}[/]")
+    if made and not examined["due"] and not _refuses(examined):
+        out.print("  nothing to do: every role is sealed")
+    show_findings(out, examined["findings"], "nothing was changed")
+
+
+def _refuses(examined: dict[str, Any]) -> bool:
+    return any(one["level"] == "refuse" for one in examined["findings"])
+
+
+def _show_decisions(out: Console, made: dict[str, Any]) -> None:
+    if made["simulated"]:
+        out.print("[black on yellow] SIMULATED [/] the GPU of this host is a simulation of the lab")
+    table = Table.grid(padding=(0, 2))
+    for decision in made["decisions"]:
+        table.add_row(decision["topic"], f"[bold]{escape(str(decision['choice']))}[/]", escape(decision["reason"]))
+    out.print(table)
+
+
+def _show_status(out: Console, finished: run.Run) -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("host", "system", "kernel", "GPU", "roles", "services"):
+        table.add_column(column)
+    for host, examined in sorted(finished.examined.items()):
+        snapshot, made = examined["snapshot"], examined["plan"]
+        table.add_row(
+            f"[bold]{host}[/]",
+            (snapshot.get("os") or {}).get("pretty_name", "?"),
+            (snapshot.get("kernel") or {}).get("release", "?"),
+            _gpus(made),
+            _sealed(examined),
+            _services(snapshot, made),
+        )
+    out.print(table)
+
+
+def _gpus(made: dict[str, Any]) -> str:
+    used = [f"{one['name']} ({one['gfx']})" for one in made.get("gpus", []) if one["use"]]
+    return ", ".join(used or ["none"]) + (" [yellow]SIMULATED[/]" if made.get("simulated") else "")
+
+
+def _sealed(examined: dict[str, Any]) -> str:
+    if examined["drift"]:
+        return f"[yellow]drifted: {', '.join(one['item'] for one in examined['drift'])}[/]"
+    if examined["due"]:
+        return f"[yellow]due: {', '.join(examined['due'])}[/]"
+    return "[red]refused[/]" if _refuses(examined) else "[green]all sealed[/]"
+
+
+def _services(snapshot: dict[str, Any], made: dict[str, Any]) -> str:
+    running = {one["name"]: one for one in (snapshot.get("engine") or {}).get("containers", [])}
+    parts = []
+    for wanted in made.get("roles", {}).get("services", {}).get("containers", []):
+        state = running.get(wanted["name"], {})
+        words = state.get("health") or state.get("state") or "absent"
+        parts.append(f"{wanted['service']} {words} {', '.join(one.rpartition(':')[0] for one in wanted['ports'])}")
+    return "\n".join(parts)
+
+
+def _show_drift(out: Console, finished: run.Run) -> None:
+    for host, examined in sorted(finished.examined.items()):
+        if not examined["drift"]:
+            unsealed = [role for role, reason in examined["due"].items() if reason == "never sealed"]
+            words = f"never sealed: {', '.join(unsealed)}" if unsealed else "nothing drifted"
+            out.print(f"[bold]{host}[/]  {words}")
+        for thing in examined["drift"]:
+            out.print(
+                f"[bold]{host}[/]  [yellow]{escape(thing['item'])}[/]  {escape(thing['difference'])}"
+                f"  [dim]({thing['role']})[/]"
+            )
+
+
+def _show_info(out: Console, finished: run.Run) -> None:
+    for host, examined in sorted(finished.examined.items()):
+        out.rule(f"[bold]{host}[/]", align="left")
+        out.print_json(json.dumps(examined["snapshot"]))

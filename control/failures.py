@@ -1,0 +1,70 @@
+"""From what Ansible reports to a finding: the id, the words and how the host ended."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from control import findings
+from control.exitcodes import ExitCode
+
+_STATUS = {
+    ExitCode.REFUSED: "refused",
+    ExitCode.BAD_INPUT: "refused",
+    ExitCode.UNREACHABLE: "unreachable",
+    ExitCode.LOCKED: "locked",
+    ExitCode.STEP_FAILED: "failed",
+    ExitCode.VERIFY_FAILED: "unproven",
+    ExitCode.ACT: "act",
+    ExitCode.INTEGRITY: "integrity",
+}
+
+#: What SSH, sudo and a missing Python say, and the finding for it. The first that matches counts.
+_CONNECTION = (
+    (r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|No \w+ host key is known", "GH-SSH-HOSTKEY"),
+    (r"Permission denied \(|Too many authentication failures|Load key .* error", "GH-SSH-KEY"),
+    (r"Missing sudo password|sudo: a password is required|Incorrect sudo password|Sorry, try again", "GH-SUDO-PASSWORD"),
+    (r"is not in the sudoers file|may not run sudo", "GH-SUDO-PASSWORD"),
+    (r"python\S*: (?:not found|No such file)|No such file or directory.*python|interpreter .* was not found", "GH-PYTHON-MISSING"),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one host ended: a status of ``outcome.json`` and the findings that explain it."""
+
+    status: str
+    findings: list[dict[str, Any]]
+
+
+def of_unreachable(host: str, message: str) -> Outcome:
+    """A host that Ansible could not log in to, or whose sudo refused."""
+    return _single(host, _connection_id(message) or "GH-HOST-UNREACHABLE", _last_line(message))
+
+
+def of_result(host: str, task: str, result: dict[str, Any]) -> Outcome:
+    """A task that failed. Our own modules name a finding; for others the message is read, and quoted."""
+    if result.get("gpuhost_findings"):
+        found = [one for one in result["gpuhost_findings"] if one["level"] == "refuse"]
+        codes = [findings.CATALOGUE[one["id"]].exit_code for one in found]
+        return Outcome(_STATUS[findings.worst(codes)], result["gpuhost_findings"])
+    if named := result.get("gpuhost_finding"):
+        return _single(host, named["id"], named["seen"])
+    text = "\n".join(str(result.get(key) or "") for key in ("msg", "stderr", "module_stderr", "stdout", "module_stdout"))
+    return _single(host, _connection_id(text) or "GH-STEP-FAILED", f"“{task}”: {_last_line(text)}")
+
+
+def _single(host: str, finding_id: str, seen: str) -> Outcome:
+    finding = findings.make(finding_id, host, seen)
+    return Outcome(_STATUS[findings.CATALOGUE[finding_id].exit_code], [finding.as_dict()])
+
+
+def _connection_id(text: str) -> str:
+    return next((finding_id for pattern, finding_id in _CONNECTION if re.search(pattern, text)), "")
+
+
+def _last_line(text: str) -> str:
+    """The line of an error that says most: the last that is not empty."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"

@@ -1,0 +1,193 @@
+"""One run of gpuhost: a run folder, one ``ansible-playbook``, and how each host ended."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from control import ansible, findings
+from control.exitcodes import ExitCode, worst
+from control.inventory import BadInput, Selection, select
+from control.paths import REPORTS_DIR, ROOT
+from control.progress import Display, display
+
+_PR_SET_PDEATHSIG = 1
+
+#: How a host ended, and the code that says so.
+CODES = {
+    "done": ExitCode.DONE,
+    "refused": ExitCode.REFUSED,
+    "unreachable": ExitCode.UNREACHABLE,
+    "locked": ExitCode.LOCKED,
+    "failed": ExitCode.STEP_FAILED,
+    "unproven": ExitCode.VERIFY_FAILED,
+    "act": ExitCode.ACT,
+    "integrity": ExitCode.INTEGRITY,
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command asks for."""
+
+    command: str
+    playbook: str
+    site: str = ""
+    hosts: str = ""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    options: Sequence[str] = ()
+    quiet: bool = False
+
+
+@dataclass
+class Run:
+    """A finished run. ``hosts`` is ``outcome.json``; ``examined`` the preflight's documents by host."""
+
+    folder: Path
+    selection: Selection
+    hosts: dict[str, dict[str, Any]]
+    examined: dict[str, dict[str, Any]]
+    seconds: float
+    exit_code: int
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "ansible.log"
+
+
+def execute(request: Request) -> Run:
+    """Run the playbook and return how every host ended. The full log is in the run folder.
+
+    :raises BadInput: before any host is contacted.
+    """
+    folder = _new_folder(request.site or ("hosts" if request.hosts else "local"))
+    try:
+        selection = select(request.site, request.hosts, folder)
+    except BadInput:
+        _discard(folder)
+        raise
+    started = time.monotonic()
+    _write_run(folder, request, selection)
+    command = ansible.playbook(
+        request.playbook,
+        selection.inventories,
+        limit=selection.hosts if selection.limited else (),
+        variables=request.variables,
+        options=request.options,
+    )
+    with display(folder, selection.hosts, request.command, quiet=request.quiet) as shown:
+        returncode = _spawn(command, folder, shown)
+    run = _collect(folder, selection, returncode, time.monotonic() - started)
+    _write_run(folder, request, selection, run)
+    _point_latest(folder)
+    return run
+
+
+def _spawn(command: list[str], folder: Path, shown: Display) -> int:
+    environment = ansible.environment(os.environ, folder) | {"GPUHOST_RUN_PID": str(os.getpid())}
+    with (folder / "ansible.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent
+        )
+        try:
+            while process.poll() is None:
+                shown.refresh()
+                time.sleep(0.1)
+        except BaseException:
+            # The steps on the hosts go on by themselves; only our side stops.
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            process.kill()
+            raise
+    shown.refresh()
+    return process.returncode
+
+
+def _die_with_parent() -> None:
+    """A killed ``./gpuhost`` must not leave an Ansible behind that nobody watches."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _collect(folder: Path, selection: Selection, returncode: int, seconds: float) -> Run:
+    hosts = _read(folder / "outcome.json") or {}
+    examined = {path.stem: _read(path) for path in sorted((folder / "hosts").glob("*.json"))}
+    missing = [host for host in selection.hosts if host not in hosts]
+    for host in missing:
+        hosts[host] = _lost(host, returncode, folder)
+    codes = [_code(record) for record in hosts.values()]
+    exit_code = worst(codes) if codes else ExitCode.NO_HOST
+    if returncode != 0 and exit_code == ExitCode.DONE:
+        exit_code = ExitCode.OWN_FAULT
+    return Run(folder, selection, hosts, {k: v for k, v in examined.items() if v}, seconds, int(exit_code))
+
+
+def _code(record: dict[str, Any]) -> ExitCode:
+    """A refused host says by its worst finding what kind of refusal it was."""
+    if record["status"] == "lost":
+        return ExitCode.OWN_FAULT
+    refusals = [one for one in record["findings"] if one["level"] == "refuse"]
+    if record["status"] == "refused" and refusals:
+        return worst(findings.CATALOGUE[one["id"]].exit_code for one in refusals)
+    return CODES[record["status"]]
+
+
+def _lost(host: str, returncode: int, folder: Path) -> dict[str, Any]:
+    """A host that Ansible never reported on: it stopped before, by a fault that is not the host's."""
+    log = folder / "ansible.log"
+    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    seen = f"Ansible ended with {returncode}: {lines[-1] if lines else 'no output'}"
+    finding = findings.make("GH-BUG", host, seen, log=str(log)).as_dict()
+    return {"status": "lost", "changed": 0, "tasks": 0, "findings": [finding], "role": "", "task": ""}
+
+
+def _new_folder(site: str) -> Path:
+    stamp = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H%M%S.%f")[:-3] + "Z"
+    folder = REPORTS_DIR / site / stamp
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _discard(folder: Path) -> None:
+    """Nothing happened: no trace stays of it."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    folder.rmdir()
+
+
+def _write_run(folder: Path, request: Request, selection: Selection, run: Run | None = None) -> None:
+    document = {
+        "schema": 1,
+        "command": request.command,
+        "site": selection.site or "hosts",
+        "hosts": list(selection.hosts),
+        "started": folder.name,
+        "seconds": round(run.seconds, 1) if run else None,
+        "exit_code": run.exit_code if run else None,
+    }
+    (folder / "run.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+
+
+def _point_latest(folder: Path) -> None:
+    draft = folder.parent / f".latest.{os.getpid()}"
+    draft.symlink_to(folder.name)
+    draft.replace(folder.parent / "latest")
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+

@@ -1,0 +1,149 @@
+"""Commands that deal with hosts. Each parses its options and calls one function of ``control.commands``."""
+
+from __future__ import annotations
+
+from invoke import Context, Exit, task
+
+_HOST = "Hosts: user@gpu01,gpu02. Without --site they need not be in any inventory"
+_SITE = "A folder of inventory/; without it and --host: this machine"
+_JSON = "Print one JSON document instead of text"
+_SUDO = "Ask for the password that sudo wants on the hosts"
+_COMMON = {"host": _HOST, "site": _SITE, "json": _JSON, "ask-sudo": _SUDO}
+
+
+def _end(code: int) -> None:
+    raise Exit(code=code)
+
+
+@task(
+    help={
+        **_COMMON,
+        "yes": "Agree to a reboot of this machine or the replacement of a driver",
+        "cpu": "Set hosts up without a GPU",
+        "full": "Run every role, whatever the seals say",
+    }
+)
+def up(
+    c: Context,
+    host: str = "",
+    site: str = "",
+    yes: bool = False,
+    cpu: bool = False,
+    full: bool = False,
+    json: bool = False,
+    ask_sudo: bool = False,
+) -> None:
+    """This machine, or the hosts named, become verified AI hosts.
+
+    Examples:  ./gpuhost up        ./gpuhost up --host admin@gpu01,admin@gpu02        ./gpuhost up --site lab
+    """
+    from control.commands.common import Target
+    from control.commands.up import Options
+    from control.commands.up import up as command
+
+    _end(command(Options(Target(host, site, ask_sudo), confirmed=yes, cpu=cpu, full=full, json=json)))
+
+
+@task(help={**_COMMON, "cpu": "Plan for hosts without a GPU", "snapshot": "Plan for a recorded host: a snapshot's file"})
+def plan(
+    c: Context,
+    host: str = "",
+    site: str = "",
+    cpu: bool = False,
+    snapshot: str = "",
+    json: bool = False,
+    ask_sudo: bool = False,
+) -> None:
+    """What `up` would do and why: versions, packages, bytes, disk. Changes nothing.
+
+    Examples:  ./gpuhost plan        ./gpuhost plan --host gpu01 --json        ./gpuhost plan --snapshot gpu01.json
+    """
+    from control.commands import survey
+    from control.commands.common import Target
+
+    _end(survey.plan(survey.Options(Target(host, site, ask_sudo), json=json, cpu=cpu, snapshot=_path(snapshot))))
+
+
+@task(help={**_COMMON, "junit": "Also write JUnit XML to this file", "html": "Also write the HTML report to this file"})
+def verify(
+    c: Context,
+    host: str = "",
+    site: str = "",
+    junit: str = "",
+    html: str = "",
+    json: bool = False,
+    ask_sudo: bool = False,
+) -> None:
+    """Run the checks on the hosts and report. Exit code 15 if one failed.
+
+    Examples:  ./gpuhost verify        ./gpuhost verify --site lab --junit checks.xml
+    """
+    from control.commands.common import Target
+    from control.commands.verify import Options
+    from control.commands.verify import verify as command
+
+    _end(command(Options(Target(host, site, ask_sudo), json=json, junit=_path(junit), html=_path(html))))
+
+
+@task(help=_COMMON)
+def status(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
+    """One line per host: system, kernel, GPU, sealed or drifted, services.
+
+    Example:  ./gpuhost status --site lab
+    """
+    from control.commands import survey
+    from control.commands.common import Target
+
+    _end(survey.status(survey.Options(Target(host, site, ask_sudo), json=json)))
+
+
+@task(help=_COMMON)
+def drift(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
+    """What changed on a host since it was sealed, thing by thing.
+
+    Example:  ./gpuhost drift --site lab
+    """
+    from control.commands import survey
+    from control.commands.common import Target
+
+    _end(survey.drift(survey.Options(Target(host, site, ask_sudo), json=json)))
+
+
+@task(help=_COMMON)
+def info(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
+    """The full technical record of a host, as JSON.
+
+    Example:  ./gpuhost info --host gpu01
+    """
+    from control.commands import survey
+    from control.commands.common import Target
+
+    _end(survey.info(survey.Options(Target(host, site, ask_sudo), json=json)))
+
+
+@task(help={**_COMMON, "purge-data": "Also delete models, notebooks and workspaces. Cannot be undone"})
+def remove(
+    c: Context,
+    host: str = "",
+    site: str = "",
+    purge_data: bool = False,
+    json: bool = False,
+    ask_sudo: bool = False,
+) -> None:
+    """Take away what gpuhost installed. User data stays unless --purge-data.
+
+    Example:  ./gpuhost remove --host gpu01
+    """
+    from control.commands.common import Target
+    from control.commands.remove import Options
+    from control.commands.remove import remove as command
+
+    _end(command(Options(Target(host, site, ask_sudo), purge_data=purge_data, json=json)))
+
+
+def _path(text: str) -> str:
+    """A file as the user meant it: relative to where the command was typed, which the door leaves in GPUHOST_CWD."""
+    import os
+    from pathlib import Path
+
+    return str(Path(os.environ.get("GPUHOST_CWD", ".")) / Path(text).expanduser()) if text else ""
