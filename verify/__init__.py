@@ -1,1 +1,1 @@
-"""What runs on a target and looks: probes, parsers, snapshot, checks. Standard library, Python 3.9+."""
+"""What runs on a target: it looks, and changes nothing. Standard library only, Python 3.9 and newer."""
