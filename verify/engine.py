@@ -129,6 +129,10 @@ class Engine:
         """The inspection of an image, or ``None`` when it is not on this host."""
         return self._or_none(f"/images/{quote(name, safe='/:@')}/json")
 
+    def network(self, name: str) -> dict[str, Any] | None:
+        """The inspection of a network, or ``None`` when there is none of that name."""
+        return self._or_none(f"/networks/{quote(name)}")
+
     def logs(self, container: str, tail: int = 50) -> str:
         """The last ``tail`` lines that a container wrote, both streams, in the order the engine kept them."""
         query = urlencode({"stdout": 1, "stderr": 1, "tail": tail})

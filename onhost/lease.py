@@ -1,0 +1,125 @@
+"""The lease: which controller works on this host. It keeps a second one out, and never outlives its owner."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable
+
+from . import files, paths, units
+from .finding import FindingError
+
+#: An owner that was silent for longer, with no unit of ours at work, is taken for dead.
+TAKEOVER_SECONDS = 120
+
+_IDENTITY = ("machine_id", "pid", "start_time", "run")
+
+Owner = dict[str, Any]
+
+
+def read() -> dict[str, Any] | None:
+    """``{owner, since, heartbeat, boot_id, silent_seconds}``, or ``None`` when nobody holds the host."""
+    lease = files.read_json(paths.lease())
+    if not isinstance(lease, dict) or "owner" not in lease:
+        return None
+    return {**lease, "silent_seconds": round(_silence(lease), 1)}
+
+
+def acquire(
+    owner: Owner,
+    takeover_seconds: float = TAKEOVER_SECONDS,
+    owner_dead: bool = False,
+    at_work: Callable[[], list[str]] = units.active,
+) -> bool:
+    """``owner`` holds the host; whether it did not before.
+
+    :param owner_dead: the caller saw that the holder's process has ended; counts only on the holder's machine.
+    :param at_work: names of our units that are active.
+    :raises FindingError: ``GH-LOCKED`` when another live run holds the host.
+    """
+    with files.locked(_lock()):
+        lease = files.read_json(paths.lease())
+        holder = (lease or {}).get("owner")
+        if (
+            holder
+            and not _same(holder, owner)
+            and not _stale(lease, owner, takeover_seconds, owner_dead, at_work)
+        ):
+            raise FindingError("GH-LOCKED", _told(lease))
+        mine = bool(holder) and _same(holder, owner)
+        since = lease["since"] if mine else _now()
+        _store(owner, since)
+        return not mine
+
+
+def refresh(owner: Owner) -> None:
+    """The heartbeat is fresh.
+
+    :raises FindingError: ``GH-LOCKED`` when the host is no longer ours.
+    """
+    with files.locked(_lock()):
+        lease = files.read_json(paths.lease()) or {}
+        if not _same(lease.get("owner") or {}, owner):
+            raise FindingError("GH-LOCKED", _told(lease) if lease else "the lease of this run is gone")
+        _store(owner, lease["since"])
+
+
+def release(owner: Owner) -> bool:
+    """``owner`` does not hold the host; whether it did. Another's lease stays."""
+    with files.locked(_lock()):
+        lease = files.read_json(paths.lease()) or {}
+        if not _same(lease.get("owner") or {}, owner):
+            return False
+        paths.lease().unlink()
+        return True
+
+
+def _stale(
+    lease: dict[str, Any], owner: Owner, limit: float, owner_dead: bool, at_work: Callable[[], list[str]]
+) -> bool:
+    if lease.get("boot_id") != _boot_id():
+        return True
+    if owner_dead and lease["owner"].get("machine_id") == owner.get("machine_id"):
+        return True
+    return _silence(lease) > limit and not at_work()
+
+
+def _silence(lease: dict[str, Any]) -> float:
+    """Seconds since the last heartbeat, by a clock that nobody sets; endless after a reboot."""
+    if lease.get("boot_id") != _boot_id():
+        return float("inf")
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - float(lease.get("uptime") or 0.0))
+
+
+def _store(owner: Owner, since: str) -> None:
+    document = {
+        "owner": owner,
+        "since": since,
+        "heartbeat": _now(),
+        "uptime": time.clock_gettime(time.CLOCK_BOOTTIME),
+        "boot_id": _boot_id(),
+    }
+    files.write_json(paths.lease(), document, mode=0o644)
+
+
+def _told(lease: dict[str, Any]) -> str:
+    holder = lease.get("owner") or {}
+    return (
+        f"{holder.get('user', 'somebody')} on {holder.get('controller', 'an unknown controller')} has worked on it "
+        f"since {lease.get('since')} (run {holder.get('run')}, last heard of {_silence(lease):.0f} s ago)"
+    )
+
+
+def _same(one: Owner, other: Owner) -> bool:
+    return bool(one) and all(str(one.get(key)) == str(other.get(key)) for key in _IDENTITY)
+
+
+def _boot_id() -> str:
+    return paths.under("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _lock() -> Any:
+    return paths.state() / ".lease.lock"

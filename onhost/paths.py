@@ -1,0 +1,64 @@
+"""Every path of gpuhost on a target, written once.
+
+``GPUHOST_ROOT`` puts all of them below another folder, for tests.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def root() -> Path:
+    """The folder that stands for ``/``."""
+    return Path(os.environ.get("GPUHOST_ROOT", "/"))
+
+
+def under(path: str) -> Path:
+    """An absolute path of the target, below :func:`root`."""
+    return root() / path.lstrip("/")
+
+
+def etc() -> Path:
+    """What the site decided: expected values and secrets."""
+    return under("/etc/gpuhost")
+
+
+def secrets() -> Path:
+    """One folder per service, one file (0600) per secret."""
+    return etc() / "secrets"
+
+
+def state() -> Path:
+    """Everything that gpuhost remembers on this host."""
+    return under("/var/lib/gpuhost")
+
+
+def seals() -> Path:
+    """One JSON file per sealed role."""
+    return state() / "seals"
+
+
+def baseline() -> Path:
+    """One JSON file per role: what of its footprint was there before gpuhost."""
+    return state() / "baseline"
+
+
+def steps() -> Path:
+    """One folder per long step."""
+    return state() / "steps"
+
+
+def step(name: str) -> Path:
+    """The folder of one long step."""
+    return steps() / name
+
+
+def lease() -> Path:
+    """Which controller works on this host."""
+    return state() / "lease.json"
+
+
+def library() -> Path:
+    """The code that long steps run."""
+    return state() / "lib"

@@ -1,0 +1,83 @@
+"""Transient systemd units named ``gpuhost-<step>``: started, asked about, and nothing kept beside systemd."""
+
+from __future__ import annotations
+
+import subprocess
+
+from . import paths
+from .finding import FindingError
+
+PREFIX = "gpuhost-"
+
+_ALIVE = {"active", "activating", "deactivating", "reloading"}
+
+
+def name(step: str) -> str:
+    """The unit of a step."""
+    return f"{PREFIX}{step}.service"
+
+
+def active() -> list[str]:
+    """Steps whose unit is at work now."""
+    listed = _systemctl("list-units", "--no-legend", "--plain", f"{PREFIX}*.service")
+    rows = [line.split() for line in listed.splitlines()]
+    return [row[0][len(PREFIX) : -len(".service")] for row in rows if len(row) > 2 and row[2] in _ALIVE]
+
+
+def is_active(step: str) -> bool:
+    """Whether the unit of ``step`` is at work."""
+    return _systemctl("show", "--property=ActiveState", "--value", name(step)).strip() in _ALIVE
+
+
+def start(step: str) -> bool:
+    """The unit of ``step`` runs; false when it already did (its name is the lock: one of many starters wins).
+
+    ``--collect`` lets systemd forget a failed unit too, so that nothing has to be reset before the next start;
+    what happened stands in the step's files.
+
+    :raises FindingError: ``GH-STEP-START`` when systemd does not take it.
+    """
+    log = paths.step(step) / "output.log"
+    argv = [
+        "systemd-run",
+        "--quiet",
+        "--no-block",
+        "--collect",
+        f"--unit={name(step)}",
+        f"--description=gpuhost: {step}",
+        f"--property=WorkingDirectory={paths.library()}",
+        f"--property=StandardOutput=append:{log}",
+        f"--property=StandardError=append:{log}",
+        # A build that runs out of memory fails with its own message instead of taking the reporter along.
+        "--property=OOMPolicy=continue",
+        # The site's proxies, where it has any.
+        "--property=EnvironmentFile=-/etc/environment",
+        "--setenv=PYTHONDONTWRITEBYTECODE=1",
+        "--setenv=PYTHONUNBUFFERED=1",
+        "--setenv=LC_ALL=C.UTF-8",
+        "--setenv=HOME=/root",
+        f"--setenv=GPUHOST_ROOT={paths.root()}",
+        "/usr/bin/python3",
+        "-m",
+        "onhost.runner",
+        step,
+    ]
+    try:
+        made = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError as error:
+        raise FindingError("GH-STEP-START", "this host has no systemd-run; gpuhost needs systemd") from error
+    if made.returncode == 0:
+        return True
+    if "already" in made.stderr:
+        return False
+    raise FindingError("GH-STEP-START", f"systemd-run: {made.stderr.strip() or made.returncode}")
+
+
+def _systemctl(*arguments: str) -> str:
+    try:
+        asked = subprocess.run(
+            ["systemctl", *arguments], capture_output=True, text=True, timeout=30, check=False
+        )
+    except FileNotFoundError:
+        return ""
+    return asked.stdout
