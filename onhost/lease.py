@@ -32,20 +32,20 @@ def acquire(
 ) -> bool:
     """``owner`` holds the host; whether it did not before.
 
-    :param owner_dead: the caller saw that the holder's process has ended; counts only on the holder's machine.
+    :param owner_dead: the caller saw that the holder's process has ended; counts only on its machine.
     :param at_work: names of our units that are active.
     :raises FindingError: ``GH-LOCKED`` when another live run holds the host.
     """
     with files.locked(_lock()):
-        lease = files.read_json(paths.lease())
-        holder = (lease or {}).get("owner")
+        lease = files.read_json(paths.lease()) or {}
+        holder = lease.get("owner") or {}
         if (
             holder
             and not _same(holder, owner)
             and not _stale(lease, owner, takeover_seconds, owner_dead, at_work)
         ):
             raise FindingError("GH-LOCKED", _told(lease))
-        mine = bool(holder) and _same(holder, owner)
+        mine = _same(holder, owner)
         since = lease["since"] if mine else _now()
         _store(owner, since)
         return not mine
@@ -61,6 +61,14 @@ def refresh(owner: Owner) -> None:
         if not _same(lease.get("owner") or {}, owner):
             raise FindingError("GH-LOCKED", _told(lease) if lease else "the lease of this run is gone")
         _store(owner, lease["since"])
+
+
+def touch() -> None:
+    """The heartbeat is fresh, whoever holds the host: work done here shows that its run is alive."""
+    with files.locked(_lock()):
+        lease = files.read_json(paths.lease()) or {}
+        if lease.get("owner") and lease.get("boot_id") == _boot_id():
+            _store(lease["owner"], lease["since"])
 
 
 def release(owner: Owner) -> bool:
@@ -104,8 +112,8 @@ def _store(owner: Owner, since: str) -> None:
 def _told(lease: dict[str, Any]) -> str:
     holder = lease.get("owner") or {}
     return (
-        f"{holder.get('user', 'somebody')} on {holder.get('controller', 'an unknown controller')} has worked on it "
-        f"since {lease.get('since')} (run {holder.get('run')}, last heard of {_silence(lease):.0f} s ago)"
+        f"{holder.get('user', 'somebody')} on {holder.get('controller', 'an unknown controller')} "
+        f"has worked on it since {lease.get('since')} (run {holder.get('run')}, last heard of {_silence(lease):.0f} s ago)"
     )
 
 

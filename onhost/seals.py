@@ -1,4 +1,4 @@
-"""Seals: proof on the host that a role converged, and the baseline: what was there before the role first ran."""
+"""Seals: proof on the host that a role converged. The baseline: what was there before it first ran."""
 
 from __future__ import annotations
 

@@ -30,10 +30,10 @@ def is_active(step: str) -> bool:
 
 
 def start(step: str) -> bool:
-    """The unit of ``step`` runs; false when it already did (its name is the lock: one of many starters wins).
+    """The unit of ``step`` runs; false when it already did (its name is the lock: one starter wins).
 
-    ``--collect`` lets systemd forget a failed unit too, so that nothing has to be reset before the next start;
-    what happened stands in the step's files.
+    ``--collect`` lets systemd forget a failed unit too, so that nothing has to be reset before the next
+    start; what happened stands in the step's files.
 
     :raises FindingError: ``GH-STEP-START`` when systemd does not take it.
     """
