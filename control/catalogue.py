@@ -1,0 +1,517 @@
+"""The words of every finding. ``docs/findings.md`` has one entry for each; a test compares the two.
+
+In ``why`` and ``next``, ``{name}`` is a parameter of :func:`control.findings.make`; ``[…]`` goes where it is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from control.exitcodes import ExitCode
+
+Level = Literal["refuse", "warn", "note"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What never changes about a finding. ``exit_code`` is DONE for levels that stop nothing."""
+
+    id: str
+    title: str
+    level: Level
+    exit_code: ExitCode
+    why: str
+    next: str
+
+
+def _stopping(code: ExitCode, *texts: tuple[str, str, str, str]) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(finding_id, title, "refuse", code, why, next_) for finding_id, title, why, next_ in texts
+    )
+
+
+def _passing(level: Level, *texts: tuple[str, str, str, str]) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(finding_id, title, level, ExitCode.DONE, why, next_) for finding_id, title, why, next_ in texts
+    )
+
+
+_INPUT = _stopping(
+    ExitCode.BAD_INPUT,
+    (
+        "GH-INPUT-UNKNOWN-VARIABLE",
+        "A variable that no role knows",
+        "Ansible would ignore it in silence, and the site would not be what it says",
+        "write {near} in its place, or take it out",
+    ),
+    (
+        "GH-INPUT-TYPE",
+        "A variable of the wrong type or value",
+        "the roles would misread it",
+        "correct {variable}; what it takes stands in roles/*/meta/argument_specs.yml",
+    ),
+    (
+        "GH-INPUT-UNKNOWN-HOST",
+        "A host that the site does not have",
+        "gpuhost works on no host that it was not told about",
+        "check the spelling[; the nearest is {near}], or add it to the site's hosts.yml",
+    ),
+    (
+        "GH-INPUT-UNKNOWN-SITE",
+        "A site that is not there",
+        "a site is a folder below inventory/",
+        "check the spelling[; the nearest is {near}], or copy inventory/example to a new one",
+    ),
+    (
+        "GH-INPUT-INVENTORY",
+        "An inventory that cannot be read",
+        "Ansible would go on without the part it cannot read",
+        "correct [{file}, ]the place that the message names; `ansible-inventory --list` shows the same",
+    ),
+    (
+        "GH-INPUT-FILE",
+        "A file on the control node that cannot be read",
+        "hosts are to get it from here",
+        "correct the path in {variable}, or put the file there",
+    ),
+    (
+        "GH-INPUT-MISSING",
+        "A setting without the one it needs",
+        "a mirror that hosts cannot check would be trusted blindly",
+        "set {variable}",
+    ),
+    (
+        "GH-INPUT-UNKNOWN-SERVICE",
+        "A service that the catalogue does not have",
+        "nothing is known of its image, ports or data",
+        "check the spelling[; the nearest is {near}]; `./gpuhost support` lists the catalogue",
+    ),
+    (
+        "GH-INPUT-UNKNOWN-USER",
+        "A user that the host does not have",
+        "gpuhost puts users into groups and makes none",
+        "make the user on the host, or take the name out of gpu_access_users",
+    ),
+    (
+        "GH-INPUT-PORT",
+        "A port that cannot be used",
+        "every service needs a port of its own between 1 and 65535",
+        "correct services_ports",
+    ),
+)
+
+_NO_HOST = _stopping(
+    ExitCode.NO_HOST,
+    (
+        "GH-INPUT-EMPTY-GROUP",
+        "No host to work on",
+        "a run over no host would end as a success that means nothing",
+        "add hosts to the group gpuhost in inventory/{site}/hosts.yml, or name some with --host",
+    ),
+)
+
+_HOST = _stopping(
+    ExitCode.REFUSED,
+    (
+        "GH-GPU-NONE",
+        "No AMD GPU",
+        "drivers, ROCm and GPU services would have nothing to run on",
+        "`./gpuhost up --cpu` sets this host up without a GPU (preflight_cpu_only: true in a site)",
+    ),
+    (
+        "GH-GPU-UNKNOWN",
+        "An AMD GPU that the truth table does not know",
+        "without its gfx target no image or wheel can be chosen for it",
+        "load the driver so that it tells the target itself, or add the device to support/gpus.yml; --cpu goes without it",
+    ),
+    (
+        "GH-GPU-NO-DRIVER",
+        "An AMD GPU without a driver",
+        "no program can reach it",
+        "set amdgpu_driver to auto or inbox, or load a driver yourself; --cpu goes without the GPU",
+    ),
+    (
+        "GH-GPU-INIT-FAILED",
+        "The driver is loaded and could not start the GPU",
+        "a loaded module and /dev/kfd are no proof of a GPU: KFD lists only the processor",
+        "`dmesg | grep -i amdgpu` says why (firmware missing, kernel older than the chip, device half passed through)",
+    ),
+    (
+        "GH-GPU-VFIO",
+        "The only AMD GPU is reserved for a virtual machine",
+        "a device bound to vfio-pci belongs to a guest; taking it away would crash that guest",
+        "give it back to amdgpu (take {pci} out of the vfio-pci ids, reboot), or use --cpu",
+    ),
+    (
+        "GH-OS-UNSUPPORTED",
+        "An operating system outside the truth table",
+        "package names and kernels are not known to work there",
+        "install {near}, the nearest that works; `./gpuhost support` lists all",
+    ),
+    (
+        "GH-INIT",
+        "No systemd as init",
+        "long steps and the container engine run as systemd units",
+        "boot the host with systemd; a plain container is no host (`./gpuhost try` makes one that is)",
+    ),
+    (
+        "GH-PORT-TAKEN",
+        "A port is in use",
+        "{service} could not start",
+        "stop what listens there[ ({holder})], or choose another port: services_ports: {{service}: {free}}",
+    ),
+    (
+        "GH-PORT-OPEN",
+        "Services would listen on every address",
+        "none of them asks for a password over an encrypted line yet, and Docker's rules pass by the firewall",
+        "set services_bind_address to 127.0.0.1 and reach them through `ssh -L`, or to one address of a private network",
+    ),
+    (
+        "GH-DISK-SMALL",
+        "Not enough room on a disk",
+        "the run would stop half-way with the disk full",
+        "free {missing} on {mount} or make it larger; services_data_root can point to another disk",
+    ),
+    (
+        "GH-NET-DNS",
+        "A name is not found",
+        "what the plan needs is fetched from there",
+        "correct the host's resolver (/etc/resolv.conf), or point the sources_* variables at a mirror it can find",
+    ),
+    (
+        "GH-NET-TLS",
+        "A certificate is not trusted",
+        "fetching over it could be somebody else's data",
+        "put the site's CA into sources_ca_certificates, and check the host's clock",
+    ),
+    (
+        "GH-NET-REFUSED",
+        "A server does not take the connection",
+        "what the plan needs is fetched from there",
+        "start the server or open the firewall to it, or point the sources_* variables elsewhere",
+    ),
+    (
+        "GH-NET-TIMEOUT",
+        "A server does not answer",
+        "what the plan needs is fetched from there",
+        "check route, proxy and firewall from the host, or point the sources_* variables at a mirror it reaches",
+    ),
+    (
+        "GH-NET-HTTP",
+        "A server answers with an error",
+        "what the plan needs is fetched from there",
+        "check the address in the sources_* variables: it must hold what its name says",
+    ),
+    (
+        "GH-TORCH-PYTHON",
+        "No PyTorch wheel for the host's Python",
+        "pip would find nothing to install",
+        "set pytorch_build to {choice}; the JupyterLab container brings its own Python",
+    ),
+    (
+        "GH-TORCH-TARGET",
+        "No PyTorch wheel for the GPU",
+        "a wheel without kernels for the target fails at the first kernel, not at import",
+        "set pytorch_build to cpu, or none",
+    ),
+    (
+        "GH-TORCH-NONE",
+        "PyTorch of that build does not exist for the system",
+        "there is no row for it in the truth table",
+        "set pytorch_build to auto",
+    ),
+    (
+        "GH-ROCM-NONE",
+        "ROCm of that stream does not exist for the system",
+        "there is no row for it in the truth table",
+        "set rocm_stream to auto",
+    ),
+    (
+        "GH-SNAPSHOT-PART",
+        "A part of the host that could not be read",
+        "a decision that needs it would be a guess",
+        "run as root (sudo), or mend what the message names",
+    ),
+)
+
+_UNREACHABLE = _stopping(
+    ExitCode.UNREACHABLE,
+    (
+        "GH-HOST-UNREACHABLE",
+        "The host does not answer",
+        "nothing was done there",
+        "check name, address, port and power; `ssh <host>` must work",
+    ),
+    (
+        "GH-SSH-KEY",
+        "The host refuses the login",
+        "nothing was done there",
+        "`ssh-copy-id <user>@<host>`, or name the right user and key (ansible_user, ansible_ssh_private_key_file)",
+    ),
+    (
+        "GH-SSH-HOSTKEY",
+        "The host's key is unknown or has changed",
+        "it may be another machine than the one meant",
+        "compare the fingerprint at the host; then `ssh-keygen -R <host>` and log in once by hand",
+    ),
+    (
+        "GH-SUDO-PASSWORD",
+        "sudo wants a password or does not allow it",
+        "packages, drivers and services need root",
+        "log in as root, or allow the user: `<user> ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/gpuhost (through visudo -f)",
+    ),
+    (
+        "GH-PYTHON-MISSING",
+        "No Python on the host",
+        "gpuhost's modules run on the host's own Python, 3.9 or newer",
+        "`apt-get install python3` on the host, or set ansible_python_interpreter",
+    ),
+)
+
+_LOCKED = _stopping(
+    ExitCode.LOCKED,
+    (
+        "GH-LOCKED",
+        "Another run works on this host",
+        "two runs at once would undo each other's work",
+        "wait for it, or end it; a run that died is noticed by itself and does not block",
+    ),
+)
+
+_STEP = _stopping(
+    ExitCode.STEP_FAILED,
+    (
+        "GH-STEP-FAILED",
+        "A step failed on the host",
+        "what came before it stays; a rerun goes on from there",
+        "see the line above and the full log, mend it, and run the same command again",
+    ),
+    (
+        "GH-APT-LOCKED",
+        "apt is held by another program",
+        "two package managers at once would break both",
+        "wait until [{holder} ]is done (unattended-upgrades takes some minutes after boot), then run again",
+    ),
+    (
+        "GH-APT-FAILED",
+        "apt could not install the packages",
+        "nothing was removed; a rerun is safe",
+        "`apt-get -f install` on the host shows the same; mend it and run again",
+    ),
+    (
+        "GH-APT-UNREACHABLE",
+        "apt cannot reach a package source",
+        "packages come from there",
+        "check the address in /etc/apt and the host's network, or set sources_apt_url",
+    ),
+    (
+        "GH-APT-NOT-FOUND",
+        "apt does not find a package",
+        "the host's package sources do not offer it",
+        "add the component it is in (firmware: non-free-firmware on Debian, universe on Ubuntu), or put it on the mirror",
+    ),
+    (
+        "GH-APT-REMOVES",
+        "Installing would remove other packages",
+        "gpuhost takes away nothing that is not its own",
+        "`apt-get --simulate install` with the same packages shows the conflict; resolve it by hand and run again",
+    ),
+    (
+        "GH-DPKG-INTERRUPTED",
+        "An interrupted package installation could not be repaired",
+        "apt refuses all work until it is",
+        "`dpkg --configure -a` on the host names the package that fails",
+    ),
+    (
+        "GH-DISK-FULL",
+        "The disk became full",
+        "the step stopped; what it had begun is kept and reused",
+        "free room on the host (`df -h`, `docker image prune` for unused images) and run again",
+    ),
+    (
+        "GH-PULL-FAILED",
+        "An image could not be fetched",
+        "its container cannot start; layers that came are kept",
+        "check the registry or mirror that the message names and run again",
+    ),
+    (
+        "GH-PULL-NOT-FOUND",
+        "The registry does not have the image",
+        "its container cannot start",
+        "check sources_registry_mirrors: the mirror must pass on what it does not have",
+    ),
+    (
+        "GH-BUILD-FAILED",
+        "An image could not be built",
+        "its container cannot start",
+        "the build's output is in the log; most often a package index was not reached from the build",
+    ),
+    (
+        "GH-PIP-FAILED",
+        "pip could not install",
+        "the environment with PyTorch is not complete",
+        "the output is in the log; mend what it names and run again",
+    ),
+    (
+        "GH-PIP-NOT-FOUND",
+        "The package index does not offer a package",
+        "the environment with PyTorch is not complete",
+        "check sources_python_index and sources_torch_index, or choose another pytorch_build",
+    ),
+    (
+        "GH-MODEL-FAILED",
+        "A model could not be fetched",
+        "apps that use it have nothing to answer with",
+        "check the name in services_models and that the host reaches the model registry, then run again",
+    ),
+    (
+        "GH-CONTAINER-UNHEALTHY",
+        "A container does not become healthy",
+        "its service does not answer as it should",
+        "`./gpuhost services logs` shows its last lines",
+    ),
+)
+
+_INTEGRITY = _stopping(
+    ExitCode.INTEGRITY,
+    (
+        "GH-KEY-FINGERPRINT",
+        "The mirror's key is not the one that was pinned",
+        "whoever holds that key could install anything on the hosts",
+        "get the right key, or, if the mirror really has a new one, pin it: sources_apt_key_fingerprint[ (now {pinned})]",
+    ),
+    (
+        "GH-APT-SIGNATURE",
+        "A package source is not signed with a trusted key",
+        "its packages could come from anybody",
+        "give the source's own key (sources_apt_key with sources_apt_key_fingerprint); never trusted=yes",
+    ),
+    (
+        "GH-DIGEST",
+        "Something fetched is not what was pinned",
+        "it was changed on the way or at its source",
+        "compare with the maker's published digest; change the pin in support/ only when it matches",
+    ),
+)
+
+_VERIFY = _stopping(
+    ExitCode.VERIFY_FAILED,
+    (
+        "GH-VERIFY-FAILED",
+        "The host is set up and does not prove itself",
+        "something that looks installed does not do its work",
+        "each failed check says what was seen, what was wanted and what to do; `./gpuhost verify` runs them again",
+    ),
+)
+
+_BUG = _stopping(
+    ExitCode.BUG,
+    (
+        "GH-BUG",
+        "A fault of gpuhost's own",
+        "this should not happen, whatever the host is like",
+        "please report it with the log file that is named above",
+    ),
+)
+
+_WARNINGS = _passing(
+    "warn",
+    (
+        "GH-OVERRIDE-STALE",
+        "HSA_OVERRIDE_GFX_VERSION is set for the whole host",
+        "it reaches every program: needed by one, it makes others compute wrong results or crash",
+        "take the line out[ of {file}]; gpuhost sets it for the one container that needs it",
+    ),
+    (
+        "GH-GPU-TARGET",
+        "A service has no kernels for the GPU",
+        "it will run on the processor, at about a tenth of the speed",
+        "`./gpuhost support --gpu {gfx}` shows what has kernels for it",
+    ),
+    (
+        "GH-GPU-RESERVED",
+        "An AMD GPU is reserved for a virtual machine",
+        "it is left alone",
+        "nothing to do, unless this host should use it: then give {pci} back to amdgpu",
+    ),
+    (
+        "GH-APT-BUSY",
+        "apt is in use right now",
+        "package steps wait until it is free",
+        "nothing to do; on a fresh host it is mostly unattended-upgrades",
+    ),
+    (
+        "GH-DPKG-UNFINISHED",
+        "A package installation was interrupted earlier",
+        "apt refuses all work until it is repaired; the first package step does that",
+        "nothing to do",
+    ),
+    (
+        "GH-MEMORY-LOW",
+        "Little memory",
+        "{why}",
+        "use a smaller model (services_models), or add memory",
+    ),
+    (
+        "GH-KFD-CPU-ONLY",
+        "/dev/kfd is there and lists only the processor",
+        "KFD without a GPU node is no GPU: programs that ask it find none",
+        "nothing to do on a host without a GPU; otherwise `dmesg | grep -i amdgpu`",
+    ),
+)
+
+_NOTES = _passing(
+    "note",
+    (
+        "GH-SIMULATED",
+        "The GPU is simulated",
+        "what needs a real one is not verified here, and no result of it reads as a pass",
+        "nothing to do; a lab host is for trying and testing",
+    ),
+    (
+        "GH-CONTAINER-HOST",
+        "The host is itself a container",
+        "it shares its kernel: drivers are its host's business",
+        "nothing to do",
+    ),
+    (
+        "GH-GPU-IGNORED",
+        "A GPU is left out",
+        "programs that pick a device by themselves could take the wrong one",
+        "nothing to do",
+    ),
+    (
+        "GH-GPU-NOT-LOADED",
+        "The GPU's driver is not loaded yet",
+        "the role amdgpu installs its firmware and loads it; the target comes from the PCI id until then",
+        "nothing to do",
+    ),
+    (
+        "GH-KERNEL-CVE",
+        "The kernel has a known hole in its GPU driver",
+        "{why}",
+        "update the kernel and reboot; do not give people access to /dev/kfd whom you would not make root",
+    ),
+    (
+        "GH-ENGINE-OLD",
+        "A container engine older than 28",
+        "ports published on 127.0.0.1 can be reached from the same network segment (moby#45610)",
+        "keep the host behind a firewall, or install a newer engine",
+    ),
+)
+
+#: In the order of docs/findings.md.
+ENTRIES: tuple[Entry, ...] = (
+    *_INPUT,
+    *_NO_HOST,
+    *_HOST,
+    *_UNREACHABLE,
+    *_LOCKED,
+    *_STEP,
+    *_INTEGRITY,
+    *_VERIFY,
+    *_BUG,
+    *_WARNINGS,
+    *_NOTES,
+)
