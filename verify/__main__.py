@@ -1,0 +1,143 @@
+"""``python3 -m verify``: look at this host, or check it against what was planned for it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from .checks import AREAS, CHECKS, run_checks
+from .checks.context import Context
+from .result import FAIL, PASS, Result, document
+
+PASSED, FAILED, COULD_NOT_RUN = 0, 1, 2
+
+EXPECTED = "/etc/gpuhost/expected.json"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status 0: nothing failed, 1: something failed, 2: could not run."""
+    options = _parser().parse_args(argv)
+    try:
+        return int(options.call(options))
+    except (OSError, ValueError) as error:
+        print(f"verify: {error}", file=sys.stderr)
+        return COULD_NOT_RUN
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m verify", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="run|snapshot|torch")
+    run = commands.add_parser("run", help="check this host against what was planned for it")
+    run.add_argument(
+        "--expect", default=EXPECTED, metavar="FILE", help=f"what was planned (default: {EXPECTED})"
+    )
+    about = "; ".join(f"{check.area}: {check.about}" for check in CHECKS)
+    run.add_argument(
+        "checks", nargs="*", metavar="CHECK", help=f"only these areas or beginnings of ids ({about})"
+    )
+    run.set_defaults(call=_run)
+    snapshot = commands.add_parser("snapshot", help="the record of this host; changes nothing")
+    snapshot.set_defaults(call=_snapshot)
+    torch = commands.add_parser(
+        "torch", help="PyTorch as this interpreter has it, and sample computations on each device"
+    )
+    torch.set_defaults(call=_torch)
+    for command in (run, snapshot, torch):
+        command.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    return parser
+
+
+def read_expected(path: str) -> dict[str, Any]:
+    """What was planned for this host.
+
+    :raises ValueError: when the file is no document of schema 1; OSError when it cannot be read.
+    """
+    try:
+        expected: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{path} is not there: `gpuhost up` writes it on the hosts it sets up"
+        ) from error
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON document: {error}") from error
+    if not isinstance(expected, dict) or expected.get("schema") != 1:
+        raise ValueError(f"{path} has a schema this version does not read; `gpuhost up` writes it anew")
+    return expected
+
+
+def _run(options: argparse.Namespace) -> int:
+    expected = read_expected(options.expect)
+    began, taken_at = time.monotonic(), datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    ctx = Context(expected, options.expect)
+    results = run_checks(expected, ctx, options.checks)
+    if not results:
+        raise ValueError(
+            f"no check of this host matches {' '.join(options.checks)}; areas: {', '.join(AREAS)}"
+        )
+    host = str(expected.get("host") or socket.gethostname())
+    if options.json:
+        print(json.dumps(document(host, ctx.simulated, taken_at, time.monotonic() - began, results)))
+    else:
+        print("\n".join(lines(host, ctx.simulated, results)))
+    return FAILED if any(result.status == FAIL for result in results) else PASSED
+
+
+def lines(host: str, simulated: bool, results: list[Result]) -> list[str]:
+    """The results for a person: one line each, and under what did not pass why and what to do."""
+    text = [f"{host}: SIMULATED GPU, nothing here proves that a GPU works"] if simulated else []
+    for result in results:
+        text.append(f"{result.status:12} {result.id}  {_plain(result.seen)}")
+        if result.status != PASS:
+            text += [
+                f"{'':12}   {line}" for line in (result.why, result.next and f"next: {result.next}") if line
+            ]
+    counts = [
+        f"{sum(r.status == status for r in results)} {status}" for status in (PASS, FAIL, "unverifiable")
+    ]
+    return [*text, f"{host}: {', '.join(counts)}"]
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _snapshot(options: argparse.Namespace) -> int:
+    from .snapshot import take
+
+    print(json.dumps(take(), indent=None if options.json else 2))
+    return PASSED
+
+
+def _torch(options: argparse.Namespace) -> int:
+    """Without a plan: what this interpreter's torch is, and whether it computes rightly on every device it
+    sees.
+    """
+    from .checks.pytorch import judge_place, look_here
+
+    seen = look_here()
+    row = {
+        "where": "host",
+        "python": sys.executable,
+        "build": seen.get("build") or "unknown",
+        "version": seen.get("version"),
+    }
+    row.update(
+        gpu=bool(seen.get("devices")),
+        override=(seen.get("environment") or {}).get("HSA_OVERRIDE_GFX_VERSION"),
+    )
+    results = judge_place(row, seen, len(seen.get("devices") or []), False, None)
+    if options.json:
+        print(json.dumps({"schema": 1, "seen": seen, "results": [result.as_dict() for result in results]}))
+    else:
+        print("\n".join(lines(sys.executable, False, results)))
+    return FAILED if any(result.status == FAIL for result in results) else PASSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""The checks, in the order they are reported. Each module has ``probe(expected, ctx)``, which looks and never
+raises, and
+``judge(seen, expected)``, which is pure."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from ..result import Result, failed, settle
+from .context import Context
+
+
+@dataclass(frozen=True)
+class Check:
+    """One area. ``beside`` are the areas whose results tell a cause from a consequence; they run along with
+    it.
+    """
+
+    area: str
+    module: str
+    about: str
+    beside: tuple[str, ...] = ()
+
+    @property
+    def probe(self) -> Callable[[dict[str, Any], Context], dict[str, Any]]:
+        found: Callable[[dict[str, Any], Context], dict[str, Any]] = self._module().probe
+        return found
+
+    @property
+    def judge(self) -> Callable[[dict[str, Any], dict[str, Any]], list[Result]]:
+        found: Callable[[dict[str, Any], dict[str, Any]], list[Result]] = self._module().judge
+        return found
+
+    def _module(self) -> Any:
+        return import_module(f".{self.module}", __name__)
+
+
+CHECKS = (
+    Check("system", "system", "the machine the plan was made for"),
+    Check("access", "access", "who may open the GPU's devices"),
+    Check("driver", "driver", "the kernel driver and its GPUs"),
+    Check("rocm", "rocm", "ROCm's tools", ("driver",)),
+    Check("containers", "containers", "the services' containers", ("services",)),
+    Check("services", "services", "the services by what they say", ("containers",)),
+    Check("wiring", "wiring", "services reaching each other", ("containers", "services")),
+    Check("generate", "generate", "Ollama at work, on the planned processor", ("containers", "services")),
+    Check("torch", "pytorch", "PyTorch: build, devices, numbers", ("containers", "driver", "services")),
+)
+
+AREAS = tuple(check.area for check in CHECKS)
+
+
+def run_checks(expected: dict[str, Any], ctx: Context, chosen: Iterable[str] = ()) -> list[Result]:
+    """Every result, or those of ``chosen`` (areas, or beginnings of ids such as ``containers.ollama``),
+    causes settled.
+
+    :raises ValueError: for a name that begins with no area.
+    """
+    names = tuple(chosen)
+    areas = {name.partition(".")[0] for name in names}
+    unknown = sorted(areas - set(AREAS))
+    if unknown:
+        raise ValueError(f"no check is named {', '.join(unknown)}; there are {', '.join(AREAS)}")
+    wanted = [check for check in CHECKS if not names or check.area in areas]
+    along = {area for check in wanted for area in check.beside}
+    running = [check for check in CHECKS if check in wanted or check.area in along]
+    # The first user of the snapshot takes it; the others would wait for the same answer.
+    _ = ctx.snapshot
+    with ThreadPoolExecutor(max_workers=len(running)) as pool:
+        groups = list(pool.map(lambda check: run_one(check, expected, ctx), running))
+    settled = settle(result for group in groups for result in group)
+    return [result for result in settled if not names or any(_matches(result.id, name) for name in names)]
+
+
+def _matches(id: str, name: str) -> bool:
+    return id == name or id.startswith(name.rstrip(".") + ".")
+
+
+def run_one(check: Check, expected: dict[str, Any], ctx: Context) -> list[Result]:
+    """One area's results. A fault in the check itself is a failure of its own, never a silence."""
+    try:
+        return check.judge(check.probe(expected, ctx), expected)
+    except Exception as error:  # whatever it is, the other areas still count
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return [
+            failed(
+                f"{check.area}.check.ran",
+                seen=f"{type(error).__name__}: {error}",
+                wanted="a verdict",
+                why=f"gpuhost's own check of {check.about} broke ({where.name}, line {where.lineno}): "
+                "nothing is known about it.",
+                next="Report it with `gpuhost info --bundle`.",
+            )
+        ]

@@ -1,0 +1,287 @@
+"""Containers as the engine has them, against the plan: running, healthy, confined, published and wired as
+planned.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..engine import EngineError
+from ..result import Result, compare, judged
+from .context import Context, stand_in
+
+OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
+
+RESTART_POLICIES = ("unless-stopped", "always")
+
+
+def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """Whether the engine answers, and per container what matters of its inspection and its image's id."""
+    services = expected.get("services") or []
+    try:
+        version, error = (ctx.engine.get("/version") or {}).get("Version"), ""
+    except EngineError as caught:
+        version, error = None, caught.message
+    return {
+        "engine": {"version": version, "error": error},
+        "containers": {} if error else {row["container"]: _container(row, ctx) for row in services},
+    }
+
+
+def _container(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    found = ctx.container(row["container"])
+    if not found or "error" in found:
+        return {"exists": False, "error": found.get("error", "")}
+    try:
+        image = ctx.engine.image(row["image"]) or {}
+    except EngineError:
+        image = {}
+    return {**look(found), "planned_image_id": image.get("Id"), "log": _log(row["container"], found, ctx)}
+
+
+def _log(name: str, found: dict[str, Any], ctx: Context) -> str:
+    """The last line of a container that is in trouble: it mostly names the trouble."""
+    state = found.get("State") or {}
+    if state.get("Running") and (state.get("Health") or {}).get("Status") != "unhealthy":
+        return ""
+    try:
+        lines = [line.strip() for line in ctx.engine.logs(name, 20).splitlines() if line.strip()]
+    except EngineError:
+        return ""
+    return lines[-1][:300] if lines else ""
+
+
+def look(inspected: dict[str, Any]) -> dict[str, Any]:
+    """What is judged here out of an inspection (``GET /containers/<name>/json``); pure."""
+    state, host, config = (inspected.get(key) or {} for key in ("State", "HostConfig", "Config"))
+    bindings = (host.get("PortBindings") or {}).items()
+    return {
+        "exists": True,
+        "state": state.get("Status"),
+        "exit_code": state.get("ExitCode"),
+        "health": (state.get("Health") or {}).get("Status"),
+        "health_output": _last_health_output(state),
+        "image": config.get("Image"),
+        "image_id": inspected.get("Image"),
+        "stand_in": stand_in(inspected),
+        "privileged": bool(host.get("Privileged")),
+        "cap_drop": sorted(_capability(name) for name in host.get("CapDrop") or []),
+        "cap_add": sorted(_capability(name) for name in host.get("CapAdd") or []),
+        "security_opt": sorted(host.get("SecurityOpt") or []),
+        "published": sorted(
+            {
+                f"{one.get('HostIp') or '0.0.0.0'}:{one['HostPort']}"
+                for _, all in bindings
+                for one in all or []
+            }
+        ),
+        "network_mode": host.get("NetworkMode"),
+        "restart_policy": (host.get("RestartPolicy") or {}).get("Name"),
+        "devices": sorted(row["PathOnHost"] for row in host.get("Devices") or []),
+        "groups": sorted(host.get("GroupAdd") or []),
+        "environment": dict(
+            one.partition("=")[::2] for one in config.get("Env") or [] if one.startswith(OVERRIDE)
+        ),
+    }
+
+
+def _last_health_output(state: dict[str, Any]) -> str:
+    log = (state.get("Health") or {}).get("Log") or []
+    return str(log[-1].get("Output", "")).strip()[-200:] if log else ""
+
+
+def _capability(name: str) -> str:
+    return name.upper().removeprefix("CAP_")
+
+
+def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
+    """The engine, then for each planned service its container against the plan."""
+    services = expected.get("services") or []
+    if not services:
+        return []
+    engine = judged(
+        "containers.engine.answers",
+        not seen["engine"]["error"],
+        seen=seen["engine"]["version"] or seen["engine"]["error"],
+        wanted="an answer",
+        why=f"The container engine does not answer ({seen['engine']['error']}): none of the services can be "
+        "running.",
+        next="sudo systemctl status docker; sudo systemctl start docker",
+    )
+    if seen["engine"]["error"]:
+        return [engine, *(_unknown(row) for row in services)]
+    return [
+        engine,
+        *(
+            r
+            for row in services
+            for r in _service(row, seen["containers"].get(row["container"]) or {"exists": False})
+        ),
+    ]
+
+
+def _unknown(row: dict[str, Any]) -> Result:
+    return judged(
+        f"containers.{row['name']}.running",
+        False,
+        seen=None,
+        wanted="running",
+        why=f"Whether {row['container']} runs is not known.",
+        next="sudo systemctl start docker",
+        needs=("containers.engine.answers",),
+    )
+
+
+def _service(row: dict[str, Any], saw: dict[str, Any]) -> list[Result]:
+    running = _running(row, saw)
+    if not saw["exists"]:
+        return [running]
+    return [running, _healthy(row, saw), _image(row, saw), *_confinement(row, saw), *_plan(row, saw)]
+
+
+def _running(row: dict[str, Any], saw: dict[str, Any]) -> Result:
+    name, state = row["container"], saw.get("state") if saw["exists"] else saw.get("error") or "absent"
+    last = f" Its last line: {saw['log']}" if saw.get("log") else ""
+    return compare(
+        f"containers.{row['name']}.running",
+        seen=state,
+        wanted="running",
+        why=f"{row['name']} is not running: its container {name} "
+        + (f"is {state} (exit status {saw.get('exit_code')}).{last}" if saw["exists"] else "does not exist."),
+        next=f"docker start {name}; docker logs --tail 50 {name}"
+        if saw["exists"]
+        else "Run `gpuhost up` again.",
+        needs=("containers.engine.answers",),
+    )
+
+
+def _healthy(row: dict[str, Any], saw: dict[str, Any]) -> Result:
+    health = saw["health"] or "no health check"
+    said = saw["health_output"] or saw["log"]
+    return compare(
+        f"containers.{row['name']}.healthy",
+        seen=health,
+        wanted="healthy",
+        why=f"{row['name']} runs but its own health check says {health}" + (f": {said}" if said else "."),
+        next=f"docker inspect --format '{{{{json .State.Health}}}}' {row['container']}; docker logs --tail "
+        f"50 {row['container']}",
+        # A service that does not answer is the cause, and its health check the messenger.
+        needs=(f"containers.{row['name']}.running", f"services.{row['name']}.answers"),
+    )
+
+
+def _image(row: dict[str, Any], saw: dict[str, Any]) -> Result:
+    as_planned = saw["image"] == row["image"] or (saw["planned_image_id"] or "-") == saw["image_id"]
+    stale = as_planned and saw["planned_image_id"] not in (None, saw["image_id"])
+    marked = f"{saw['image']} (STAND-IN: {saw['stand_in']})" if saw["stand_in"] is not None else saw["image"]
+    return judged(
+        f"containers.{row['name']}.image",
+        as_planned and not stale,
+        seen=f"{marked}, an older one of that name" if stale else marked,
+        wanted=row["image"],
+        why=f"{row['container']} was made from {saw['image']}"
+        + (", before that name got its present image" if stale else f", and the plan says {row['image']}")
+        + ": what was checked for this GPU is another program.",
+        next="Run `gpuhost up` again: it replaces the container and keeps its data.",
+    )
+
+
+def _confinement(row: dict[str, Any], saw: dict[str, Any]) -> list[Result]:
+    subject, fix = (
+        f"containers.{row['name']}",
+        "Run `gpuhost up` again: it replaces the container and keeps its data.",
+    )
+    kept = [] if "ALL" in saw["cap_drop"] else ["the engine's default set"]
+    return [
+        compare(
+            f"{subject}.unprivileged",
+            seen=not saw["privileged"],
+            wanted=True,
+            why=f"{row['container']} is privileged: whoever breaks into {row['name']} owns this host.",
+            next=fix,
+        ),
+        compare(
+            f"{subject}.capabilities",
+            seen=sorted(kept + saw["cap_add"]),
+            wanted=[],
+            why=f"{row['container']} keeps capabilities ({', '.join(kept + saw['cap_add'])}): "
+            "a fault in the service reaches further into this host than it must.",
+            next=fix,
+        ),
+        judged(
+            f"{subject}.no_new_privileges",
+            any(option in ("no-new-privileges", "no-new-privileges:true") for option in saw["security_opt"]),
+            seen=saw["security_opt"],
+            wanted="no-new-privileges",
+            why=f"Programs in {row['container']} can gain rights through setuid files.",
+            next=fix,
+        ),
+    ]
+
+
+def _plan(row: dict[str, Any], saw: dict[str, Any]) -> list[Result]:
+    subject, fix = (
+        f"containers.{row['name']}",
+        "Run `gpuhost up` again: it replaces the container and keeps its data.",
+    )
+    address = urlsplit(row["url"]).netloc
+    published = saw["published"] if saw["network_mode"] != "host" else ["every port (host network)"]
+    return [
+        compare(
+            f"{subject}.published",
+            seen=published,
+            wanted=[address],
+            why=f"{row['name']} is published on {', '.join(published) or 'no address'} and not on {address} "
+            "alone: "
+            "it is either out of reach, or open to others, past any firewall.",
+            next=fix,
+        ),
+        judged(
+            f"{subject}.restart_policy",
+            saw["restart_policy"] in RESTART_POLICIES,
+            seen=saw["restart_policy"] or "no",
+            wanted=RESTART_POLICIES[0],
+            why=f"{row['name']} does not come back by itself after a reboot.",
+            next=f"docker update --restart {RESTART_POLICIES[0]} {row['container']}",
+        ),
+        compare(
+            f"{subject}.devices",
+            seen=saw["devices"],
+            wanted=sorted(row.get("devices") or []),
+            why=f"{row['container']} has the devices {', '.join(saw['devices']) or 'none'}: without the "
+            f"planned ones {row['name']} "
+            "runs on the CPU at about a tenth of the speed, and with others it reaches more than it should.",
+            next=fix,
+        ),
+        compare(
+            f"{subject}.groups",
+            seen=saw["groups"],
+            wanted=sorted(row.get("groups") or []),
+            why=f"{row['container']} runs with the groups {', '.join(saw['groups']) or 'none'}: only the "
+            "numbers of the groups "
+            "that own the device nodes on this host open them.",
+            next=fix,
+        ),
+        _override(row, saw, fix),
+    ]
+
+
+def _override(row: dict[str, Any], saw: dict[str, Any], fix: str) -> Result:
+    seen, wanted = saw["environment"].get(OVERRIDE), row.get("override")
+    if seen == "":
+        why = (
+            f"{OVERRIDE} is set to nothing in {row['container']}: ROCm takes that for a target and fails "
+            "with an invalid ISA."
+        )
+    elif wanted is None:
+        why = (
+            f"{OVERRIDE}={seen} is set in {row['container']} although its ROCm knows this GPU: the wrong "
+            "code is loaded for it."
+        )
+    else:
+        why = (
+            f"{OVERRIDE} is {seen or 'not set'} in {row['container']} and must be {wanted} for this GPU: "
+            f"without it {row['name']} runs on the CPU."
+        )
+    return compare(f"containers.{row['name']}.override", seen=seen, wanted=wanted, why=why, next=fix)

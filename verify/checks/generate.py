@@ -1,0 +1,194 @@
+"""Ollama at work: a text from the real Python client, and whether the model was where the plan wants it, GPU
+or CPU.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..engine import EngineError
+from ..parsers import ollama_log
+from ..result import Result, judged, unverifiable
+from .context import Context, fetch, run
+
+SECONDS = 180
+
+# Runs in the host's environment with PyTorch, where `ollama` is installed; arguments: address, model, seconds.
+_CLIENT = """
+import json, sys
+from ollama import Client
+address, model, limit = sys.argv[1:]
+answer = Client(host=address, timeout=float(limit), trust_env=False).generate(
+    model=model, prompt="Name three colours.", options={"num_predict": 24, "seed": 1, "temperature": 0})
+keys = ("response", "thinking", "eval_count", "eval_duration", "done")
+print(json.dumps({key: getattr(answer, key, None) for key in keys}))
+"""
+
+
+def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """What the client's call gave, then what ``/api/ps`` and the log say about where the model was put."""
+    row = _ollama(expected)
+    if row is None or not _model(row):
+        return {}
+    call = _call(row, ctx)
+    loaded = fetch(row["url"].rstrip("/") + "/api/ps")
+    return {
+        "simulated": ctx.simulated,
+        "stand_in": ctx.stand_in(row["container"]),
+        "call": call,
+        "loaded": _loaded(loaded.body, _model(row)),
+        "log": _log(row["container"], ctx),
+    }
+
+
+def _ollama(expected: dict[str, Any]) -> dict[str, Any] | None:
+    return next((row for row in expected.get("services") or [] if row["name"] == "ollama"), None)
+
+
+def _model(row: dict[str, Any]) -> str:
+    return str(row.get("model") or next(iter(row.get("models") or []), ""))
+
+
+def _call(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    if ctx.host_python is None:
+        return {"error": "the plan has no Python environment on this host", "planned": False}
+    done = run([ctx.host_python, "-", row["url"], _model(row), str(SECONDS - 10)], SECONDS, stdin=_CLIENT)
+    if done.rc != 0:
+        return {"error": done.last_line or done.error}
+    said: dict[str, Any] = json.loads(done.out.strip().splitlines()[-1])
+    return said
+
+
+def _loaded(body: str, model: str) -> dict[str, Any] | None:
+    """``{"size", "size_vram"}`` in bytes of the loaded model, ``None`` when it is not loaded or the list is
+    no list.
+    """
+    try:
+        rows = json.loads(body)["models"]
+        return next(
+            {"size": int(row["size"]), "size_vram": int(row.get("size_vram") or 0)}
+            for row in rows
+            if str(row.get("name") or row.get("model")).partition(":latest")[0]
+            == model.partition(":latest")[0]
+        )
+    except (ValueError, KeyError, TypeError, StopIteration):
+        return None
+
+
+def _log(container: str, ctx: Context) -> dict[str, Any]:
+    try:
+        return dict(ollama_log.parse(ctx.engine.logs(container, 2000)))
+    except EngineError as error:
+        return {"error": error.message}
+
+
+def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
+    """A text was generated, and by the processor that the plan says; nothing where there is no Ollama or no
+    model.
+    """
+    row = _ollama(expected)
+    if row is None or not seen:
+        return []
+    return [_text(row, seen["call"]), _residency(row, seen), _discovery(row, seen)]
+
+
+def _text(row: dict[str, Any], call: dict[str, Any]) -> Result:
+    id, model = "generate.ollama.text", _model(row)
+    if call.get("planned") is False:
+        return unverifiable(id, str(call["error"]), next="Set `pytorch_build` to something other than none.")
+    text, count = str(call.get("response") or call.get("thinking") or "").strip(), call.get("eval_count") or 0
+    return judged(
+        id,
+        bool(text) and count > 0,
+        seen=call.get("error") or {"characters": len(text), "eval_count": count},
+        wanted="a text of at least one token",
+        why=f"Asked through its Python client, {model} gave no text: "
+        f"{call.get('error') or 'the answer is empty'}.",
+        next=f"docker logs --tail 50 {row['container']}",
+        needs=(
+            "services.ollama.answers",
+            f"services.ollama.model.{model.replace(':', '_').replace('/', '_')}",
+        ),
+    )
+
+
+def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
+    """On the GPU means all of it: a model that is partly in RAM runs at nearly the speed of the RAM."""
+    id, loaded = "generate.ollama.residency", seen["loaded"]
+    wanted = "all of the model in GPU memory" if row.get("gpu") else "all of the model in RAM"
+    placed = f"{loaded['size_vram']} of {loaded['size']} bytes in GPU memory" if loaded else None
+    reason = _not_here(row, seen)
+    if reason:
+        return unverifiable(id, reason, seen=placed, wanted=wanted)
+    if not loaded:
+        return judged(
+            id,
+            False,
+            seen="not loaded",
+            wanted=wanted,
+            why="The model is not loaded after a call to it: where it ran cannot have been what was planned.",
+            next=f"docker logs --tail 50 {row['container']}",
+            needs=("generate.ollama.text",),
+        )
+    ok = loaded["size_vram"] >= loaded["size"] if row.get("gpu") else loaded["size_vram"] == 0
+    return judged(
+        id,
+        ok,
+        seen=placed,
+        wanted=wanted,
+        why=_misplaced(loaded, seen["log"]),
+        next=_place(loaded, row),
+        needs=("generate.ollama.text",),
+    )
+
+
+def _not_here(row: dict[str, Any], seen: dict[str, Any]) -> str:
+    if seen["stand_in"] is not None:
+        return f"stand-in: this is not Ollama's own image ({seen['stand_in']})"
+    if row.get("gpu") and seen["simulated"]:
+        return "simulated: there is no GPU to hold the model"
+    return ""
+
+
+def _misplaced(loaded: dict[str, Any], log: dict[str, Any]) -> str:
+    said = f" Its log says: {log['reason']}" if log.get("reason") else ""
+    if not loaded["size_vram"]:
+        return (
+            "Ollama runs the model on the CPU, at about a tenth of the GPU's speed, and reports no "
+            f"error.{said}"
+        )
+    part = 100 * loaded["size_vram"] // max(1, loaded["size"])
+    return f"Only {part} % of the model is in GPU memory: the rest in RAM sets the speed.{said}"
+
+
+def _place(loaded: dict[str, Any], row: dict[str, Any]) -> str:
+    if loaded["size_vram"]:
+        return "Use a smaller model or a smaller context (OLLAMA_CONTEXT_LENGTH), or free the GPU's memory."
+    return (
+        f"docker logs {row['container']} 2>&1 | grep -iE 'inference compute|gpu|rocm'; `gpuhost verify "
+        "containers access` names a wrong group."
+    )
+
+
+def _discovery(row: dict[str, Any], seen: dict[str, Any]) -> Result:
+    """What Ollama found at its start. Its log says it at level INFO, without an error."""
+    id, log = "generate.ollama.discovery", seen["log"]
+    wanted, found = "gpu" if row.get("gpu") else "cpu", log.get("compute")
+    reason = _not_here(row, seen)
+    if reason:
+        return unverifiable(id, reason, seen=found, wanted=wanted)
+    if found not in ("gpu", "cpu"):
+        return unverifiable(
+            id, log.get("error") or "its log no longer has the lines of its start", wanted=wanted
+        )
+    return judged(
+        id,
+        found == wanted,
+        seen=found,
+        wanted=wanted,
+        why=f"Ollama found {'no GPU' if found == 'cpu' else 'a GPU'} at its start: "
+        f"{log.get('reason') or 'it does not say why'}",
+        next=f"docker logs {row['container']} 2>&1 | grep -iE 'inference compute|gpu|rocm'",
+        needs=("containers.ollama.running",),
+    )

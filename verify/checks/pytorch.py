@@ -1,0 +1,281 @@
+"""PyTorch as its users have it, on the host and in each container: the build, the devices, and right numbers.
+
+``torch.cuda.is_available()`` alone proves nothing: it is true on hosts where every kernel fails.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..engine import EngineError
+from ..result import Result, compare, failed, judged, unverifiable
+from .containers import OVERRIDE
+from .context import Context, Ran, run
+
+# Importing torch from a cold disk takes half a minute on a slow host; a HIP initialisation that hangs takes
+# for ever.
+SECONDS = 150
+
+HOME = Path(__file__).resolve().parents[1]
+
+SAMPLES = {"tensor": "an exact 2 x 2 product", "matmul": "a matrix product", "conv": "a convolution"}
+
+# `build` of the plan against the kind that torch itself reports; a distribution's build is made for CPUs.
+KINDS = {"rocm": "rocm", "cpu": "cpu", "distro": "cpu"}
+
+
+def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """Per place with PyTorch: what its own interpreter says."""
+    places = {
+        row["where"]: _on_host(row) if row["where"] == "host" else _inside(row, ctx)
+        for row in expected.get("torch") or []
+    }
+    stand_ins = {where: ctx.stand_in(where) for where in places if where != "host"}
+    return {"simulated": ctx.simulated, "places": places, "stand_ins": stand_ins}
+
+
+def look_here() -> dict[str, Any]:
+    """What the interpreter that runs this has; torch is imported in a process of its own, under the time
+    limit.
+    """
+    argv = [sys.executable, "-m", f"{__package__}.pytorch_worker"]
+    return read(run(argv, SECONDS, cwd=str(HOME.parent)))
+
+
+def _on_host(row: dict[str, Any]) -> dict[str, Any]:
+    return read(run([row["python"], "-m", "verify", "torch", "--json"], SECONDS + 10, cwd=str(HOME.parent)))
+
+
+def _inside(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """The same, in a container: the folder of checks is mounted there, read-only."""
+    inspected = ctx.container(row["where"])
+    mounted = next(
+        (m["Destination"] for m in inspected.get("Mounts") or [] if Path(m["Destination"]).name == HOME.name),
+        None,
+    )
+    if mounted is None:
+        return {"import_error": None, "error": "the folder of checks is not mounted there", "unreached": True}
+    argv = [row["python"], "-m", "verify", "torch", "--json"]
+    try:
+        code, out, err = ctx.engine.exec(
+            row["where"], argv, workdir=str(Path(mounted).parent), timeout=SECONDS + 20
+        )
+    except EngineError as error:
+        return {"error": error.message, "unreached": True}
+    return read(Ran(code, out, err))
+
+
+def read(done: Ran) -> dict[str, Any]:
+    """What the worker, or a verify that ran it, printed; pure."""
+    try:
+        said = json.loads(done.out.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        return {"error": done.error or done.last_line or f"no output, exit status {done.rc}"}
+    seen: dict[str, Any] = said.get("seen", said)
+    return seen
+
+
+def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
+    """For each place: build, version, devices and override against the plan, and numbers on every device."""
+    gpus = len(expected.get("gpus") or [])
+    results: list[Result] = []
+    for row in expected.get("torch") or []:
+        saw, where = seen["places"].get(row["where"]) or {"error": "not looked at"}, row["where"]
+        results += judge_place(row, saw, gpus, seen["simulated"], seen["stand_ins"].get(where))
+    return results
+
+
+def judge_place(
+    row: dict[str, Any], saw: dict[str, Any], gpus: int, simulated: bool, stand_in: str | None
+) -> list[Result]:
+    """The results of one place; ``gpus`` is how many the plan has on this host."""
+    imported = _imported(row, saw)
+    if imported.status != "pass":
+        return [imported]
+    results = [
+        imported,
+        _version(row, saw, stand_in),
+        _build(row, saw, simulated, stand_in),
+        _override(row, saw),
+    ]
+    results += [_computed(row, saw, "cpu", name) for name in SAMPLES]
+    if not row.get("gpu"):
+        return results
+    devices = [f"cuda:{index}" for index in range(max(gpus, len(saw["devices"])))]
+    on_gpu = [_available(row, saw), _count(row, saw, gpus)]
+    on_gpu += [_computed(row, saw, device, name) for device in devices for name in SAMPLES]
+    reason = _no_gpu_here(simulated, stand_in)
+    return results + (
+        [unverifiable(r.id, reason, seen=r.seen, wanted=r.wanted) for r in on_gpu] if reason else on_gpu
+    )
+
+
+def _no_gpu_here(simulated: bool, stand_in: str | None) -> str:
+    if simulated:
+        return "simulated: there is no GPU to compute on"
+    return f"stand-in: this is not the real image ({stand_in})" if stand_in is not None else ""
+
+
+def _id(row: dict[str, Any], property: str) -> str:
+    return f"torch.{row['where']}.{property}"
+
+
+def _place(row: dict[str, Any]) -> str:
+    return "on the host" if row["where"] == "host" else f"in the container {row['where']}"
+
+
+def _runner(row: dict[str, Any]) -> str:
+    return row["python"] if row["where"] == "host" else f"docker exec {row['where']} {row['python']}"
+
+
+def _imported(row: dict[str, Any], saw: dict[str, Any]) -> Result:
+    said = saw.get("import_error") or saw.get("error")
+    needs = () if row["where"] == "host" else (f"containers.{_service(row)}.running",)
+    return judged(
+        _id(row, "import"),
+        not said,
+        seen=said or "imported",
+        wanted="imported",
+        why=f"PyTorch cannot be imported {_place(row)}: {said}.",
+        next=f"{_runner(row)} -c 'import torch'; `gpuhost up` puts the planned build back.",
+        needs=needs,
+    )
+
+
+def _service(row: dict[str, Any]) -> str:
+    return str(row.get("service") or row["where"])
+
+
+def _version(row: dict[str, Any], saw: dict[str, Any], stand_in: str | None) -> Result:
+    seen, wanted = saw["version"].partition("+")[0], str(row.get("version") or "").partition("+")[0]
+    if not wanted:
+        return judged(
+            _id(row, "version"),
+            bool(seen),
+            seen=seen,
+            wanted="any",
+            why="torch names no version.",
+            next=_runner(row),
+        )
+    if stand_in is not None and seen != wanted:
+        return unverifiable(
+            _id(row, "version"),
+            f"stand-in: this is not the real image ({stand_in})",
+            seen=seen,
+            wanted=wanted,
+        )
+    return compare(
+        _id(row, "version"),
+        seen=seen,
+        wanted=wanted,
+        why=f"PyTorch {seen} is installed {_place(row)} and {wanted} was planned: a later `pip install` has "
+        "replaced it, "
+        "and what was chosen for this GPU is gone.",
+        next="Run `gpuhost up` again: it puts the planned build back.",
+    )
+
+
+def _build(row: dict[str, Any], saw: dict[str, Any], simulated: bool, stand_in: str | None) -> Result:
+    wanted = KINDS.get(row["build"], row["build"])
+    if saw["build"] != wanted and (stand_in is not None or (simulated and row["where"] != "host")):
+        reason = (
+            f"stand-in: this is not the real image ({stand_in})"
+            if stand_in is not None
+            else "simulated: no GPU image is used"
+        )
+        return unverifiable(_id(row, "build"), reason, seen=saw["build"], wanted=wanted)
+    return compare(
+        _id(row, "build"),
+        seen=saw["build"],
+        wanted=wanted,
+        why=f"PyTorch {_place(row)} is built for {saw['build']}, not for {wanted}: "
+        + (
+            "an AMD GPU is invisible to it, and everything runs on the CPU."
+            if wanted == "rocm"
+            else "it is not the planned build."
+        ),
+        next="Run `gpuhost up` again; install further packages with the index that the plan names, so that "
+        "pip does not replace torch.",
+    )
+
+
+def _override(row: dict[str, Any], saw: dict[str, Any]) -> Result:
+    seen, wanted = saw["environment"].get(OVERRIDE), row.get("override")
+    # On the host the plan sets it for the consumers only, and `_on_host` starts without their environment.
+    needs = () if row["where"] == "host" else (f"containers.{_service(row)}.override",)
+    said = "not set" if seen is None else f"{seen!r}"
+    return compare(
+        _id(row, "override"),
+        seen=seen,
+        wanted=wanted,
+        why=f"{OVERRIDE} is {said} {_place(row)} and should be {wanted or 'not set'}: "
+        + (
+            "kernels for the wrong target are loaded."
+            if wanted is None
+            else "this GPU's kernels are not found without it."
+        ),
+        next="Look for it in /etc/environment, /etc/profile.d and ~/.profile; then run `gpuhost up` again.",
+        needs=needs,
+    )
+
+
+def _available(row: dict[str, Any], saw: dict[str, Any]) -> Result:
+    said = saw.get("device_error")
+    return judged(
+        _id(row, "gpu_available"),
+        bool(saw["available"]),
+        seen=said or saw["available"],
+        wanted=True,
+        why=f"PyTorch {_place(row)} finds no GPU"
+        + (f": {said}" if said else "")
+        + ". Everything runs on the CPU, without an error.",
+        next="`gpuhost verify access driver containers` tells whether permissions, the driver or the "
+        "container are the cause.",
+        needs=(_id(row, "build"), _id(row, "override"), "driver.kfd.gpus"),
+    )
+
+
+def _count(row: dict[str, Any], saw: dict[str, Any], gpus: int) -> Result:
+    return compare(
+        _id(row, "gpu_count"),
+        seen=len(saw["devices"]),
+        wanted=gpus,
+        why=f"PyTorch {_place(row)} sees {len(saw['devices'])} GPUs and the plan has {gpus}: "
+        + (
+            "an integrated GPU is counted too, and may be chosen."
+            if len(saw["devices"]) > gpus
+            else "the others are idle."
+        ),
+        next="Look for HIP_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES: they filter one after the other.",
+        needs=(_id(row, "gpu_available"),),
+    )
+
+
+def _computed(row: dict[str, Any], saw: dict[str, Any], device: str, name: str) -> Result:
+    id = _id(row, f"{name}_{device.replace('cuda:', 'gpu')}")
+    done = (saw["computed"].get(device) or {}).get(name) or {"raised": "the device is not there"}
+    wanted, what = "within its error bound", SAMPLES[name]
+    needs = () if device == "cpu" else (_id(row, "gpu_available"), _id(row, "gpu_count"))
+    if "raised" in done:
+        why = (
+            f"{what.capitalize()} on {device} {_place(row)} failed: {done['raised']}. Kernels do not run "
+            "there, whatever the device list says."
+        )
+        step = "Compare the GPU's target with the build's: `gpuhost plan` names both."
+        return failed(id, seen=done["raised"], wanted=wanted, why=why, next=step, needs=needs)
+    ratio = done["error_ratio"]
+    return judged(
+        id,
+        0 <= ratio <= 1,
+        seen=f"{ratio:.3g} of the bound",
+        wanted=wanted,
+        why=f"{what.capitalize()} on {device} {_place(row)} is wrong: its error is {ratio:.3g} times what "
+        "rounding allows. "
+        "Results computed there cannot be trusted.",
+        next="Take the host out of use and run it again; a repeated failure on one GPU points to its memory "
+        "or clocks.",
+        needs=needs,
+    )

@@ -1,0 +1,259 @@
+"""Services judged by what they say, not by a status code, and by who can reach them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..result import Result, compare, judged, unverifiable
+from .context import Context, fetch
+
+SECONDS = 10
+
+# Where the role keeps a service's secrets (docs/architecture.md, paths on a target).
+SECRETS = "etc/gpuhost/secrets"
+
+
+def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """Each service's health page and what its own checks ask for; the socket table."""
+    ports = ctx.snapshot.get("ports")
+    services = expected.get("services") or []
+    return {
+        "ports": [row for row in ports if row.get("proto", "tcp").startswith("tcp")]
+        if isinstance(ports, list)
+        else None,
+        "services": {row["name"]: _look(row, ctx) for row in services},
+    }
+
+
+def _look(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    pages = {"health": row["health"]["path"], **PAGES.get(row["name"], {})}
+    answers = {
+        page: asdict(fetch(row["url"].rstrip("/") + path, seconds=SECONDS)) for page, path in pages.items()
+    }
+    if row["name"] == "jupyter":
+        token = _secret(ctx.root / SECRETS / "jupyter" / "token")
+        url = row["url"].rstrip("/") + PAGES["jupyter"]["closed"]
+        with_token = fetch(url, {"Authorization": f"token {token}"}, SECONDS) if token else None
+        # Only the status is kept: the page lists the user's files.
+        answers["open"] = {"status": with_token.status, "error": with_token.error} if with_token else None
+    return answers
+
+
+def _secret(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
+    """Per service: it answers, its health page says what it should, its own checks, and who can reach it."""
+    results: list[Result] = []
+    for row in expected.get("services") or []:
+        pages = seen["services"].get(row["name"]) or {}
+        results += [_answers(row, pages.get("health") or {}), _health(row, pages.get("health") or {})]
+        results += OWN.get(row["name"], lambda row, pages: [])(row, pages)
+        results.append(_exposure(row, seen["ports"]))
+    return results
+
+
+def needs(row: dict[str, Any]) -> tuple[str, ...]:
+    """What a service's content depends on."""
+    return (f"services.{row['name']}.answers",)
+
+
+def logs(row: dict[str, Any]) -> str:
+    """The next step that shows a service's own words."""
+    return f"docker logs --tail 50 {row['container']}"
+
+
+def _answers(row: dict[str, Any], page: dict[str, Any]) -> Result:
+    said = f"HTTP {page['status']}" if page.get("status") else page.get("error") or "no answer"
+    return judged(
+        f"services.{row['name']}.answers",
+        bool(page.get("status")),
+        seen=said,
+        wanted="an HTTP answer",
+        why=f"{row['name']} runs but gives no answer at {row['url']}: {said}.",
+        next=f"{logs(row)}; docker restart {row['container']}",
+        needs=(f"containers.{row['name']}.running",),
+    )
+
+
+def _health(row: dict[str, Any], page: dict[str, Any]) -> Result:
+    wanted, body = row["health"], page.get("body") or ""
+    if "json" in wanted:
+        said = _json(body)
+        seen: Any = {key: said.get(key) for key in wanted["json"]} if isinstance(said, dict) else _start(body)
+        ok, asked = seen == wanted["json"], wanted["json"]
+    else:
+        ok, asked = wanted["contains"] in body, f"contains {wanted['contains']}"
+        seen = _start(body)
+    return judged(
+        f"services.{row['name']}.health",
+        ok and page.get("status") == 200,
+        seen=seen if page.get("status") == 200 else f"HTTP {page.get('status')}: {_start(body)}",
+        wanted=asked,
+        why=f"{row['name']} answers at {wanted['path']}, but not with what a working {row['name']} says: "
+        f"{_start(body) or 'an empty page'}",
+        next=logs(row),
+        needs=needs(row),
+    )
+
+
+def _json(body: str) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _object(page: dict[str, Any] | None) -> dict[str, Any]:
+    said = _json((page or {}).get("body") or "")
+    return said if isinstance(said, dict) else {}
+
+
+def _start(body: str) -> str:
+    return " ".join(body.split())[:120]
+
+
+def _exposure(row: dict[str, Any], ports: list[dict[str, Any]] | None) -> Result:
+    id, where = f"services.{row['name']}.exposure", urlsplit(row["url"])
+    if ports is None:
+        return unverifiable(id, "the socket table could not be read", wanted=[where.hostname])
+    seen = sorted({str(port["address"]) for port in ports if port["port"] == where.port})
+    beyond = [address for address in seen if address != where.hostname]
+    return judged(
+        id,
+        bool(seen) and not beyond,
+        seen=seen,
+        wanted=[where.hostname],
+        why=f"Something listens on port {where.port} at {', '.join(beyond)}: {row['name']} is open to "
+        "others than planned, "
+        "and Docker's rules come before a firewall's."
+        if beyond
+        else f"Nothing listens on {where.hostname}:{where.port}.",
+        next=f"sudo ss -ltnp 'sport = :{where.port}'; then run `gpuhost up` again.",
+        needs=(f"containers.{row['name']}.running", f"containers.{row['name']}.published"),
+    )
+
+
+def _ollama(row: dict[str, Any], pages: dict[str, Any]) -> list[Result]:
+    version = _object(pages.get("version")).get("version")
+    listed = _object(pages.get("tags")).get("models") or []
+    names = sorted(
+        str(model.get("name") or model.get("model")) for model in listed if isinstance(model, dict)
+    )
+    return [
+        judged(
+            "services.ollama.version",
+            isinstance(version, str) and bool(version),
+            seen=version,
+            wanted="a version",
+            why="/api/version does not name a version: what listens there is not Ollama, or it is broken.",
+            next=logs(row),
+            needs=needs(row),
+        ),
+        *(_model(name, names, row) for name in row.get("models") or [row.get("model")] if name),
+    ]
+
+
+def _model(name: str, listed: list[str], row: dict[str, Any]) -> Result:
+    full = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+    return judged(
+        f"services.ollama.model.{name.replace(':', '_').replace('/', '_')}",
+        full in listed,
+        seen=listed,
+        wanted=full,
+        why=f"Ollama does not have the model {full}: the apps that use it answer with an error.",
+        next=f"gpuhost models pull {full}",
+        needs=(*needs(row), "services.ollama.version"),
+    )
+
+
+def _anythingllm(row: dict[str, Any], pages: dict[str, Any]) -> list[Result]:
+    page, setup = pages.get("page") or {}, _object(pages.get("setup")).get("results") or {}
+    title = page.get("body") or ""
+    return [
+        judged(
+            "services.anythingllm.page",
+            page.get("status") == 200 and "AnythingLLM" in title,
+            seen=f"HTTP {page.get('status')}: {_start(title)}",
+            wanted="HTTP 200 and AnythingLLM's page",
+            why="The address that people open does not show AnythingLLM, although the service behind it may "
+            "be well.",
+            next=logs(row),
+            needs=needs(row),
+        ),
+        compare(
+            "services.anythingllm.llm_provider",
+            seen=setup.get("LLMProvider"),
+            wanted="ollama",
+            why=f"AnythingLLM is set to {setup.get('LLMProvider') or 'no provider'}: what people ask it "
+            "does not go to this host's GPU.",
+            next="Settings > LLM in AnythingLLM, or LLM_PROVIDER in its .env; then restart its container.",
+            needs=needs(row),
+        ),
+    ]
+
+
+def _jupyter(row: dict[str, Any], pages: dict[str, Any]) -> list[Result]:
+    closed, opened = (pages.get("closed") or {}).get("status"), pages.get("open")
+    token_id = "services.jupyter.opens_with_token"
+    with_token = (
+        unverifiable(
+            token_id, "the token's file cannot be read (it is root's)", wanted=200, next="Run it with sudo."
+        )
+        if opened is None
+        else compare(
+            token_id,
+            seen=opened["status"],
+            wanted=200,
+            why="JupyterLab refuses the token that this host keeps: nobody can log in.",
+            next=f"docker restart {row['container']}: it reads its token file at start.",
+            needs=needs(row),
+        )
+    )
+    return [
+        judged(
+            "services.jupyter.version",
+            bool(_object(pages.get("health")).get("version")),
+            seen=_object(pages.get("health")).get("version"),
+            wanted="a version",
+            why="/api does not name a version: what listens there is not a Jupyter server, or it is broken.",
+            next=logs(row),
+            needs=(*needs(row), "services.jupyter.health"),
+        ),
+        compare(
+            "services.jupyter.refuses_without_token",
+            seen=closed,
+            wanted=403,
+            why="JupyterLab shows its files without a token: everyone who reaches the port runs programs on "
+            "this host."
+            if closed == 200
+            else f"Without a token JupyterLab answers HTTP {closed}, not the refusal (403) it should.",
+            next="Run `gpuhost up` again: it sets the token file.",
+            needs=needs(row),
+        ),
+        with_token,
+    ]
+
+
+# What the services with checks of their own are asked beyond their health page, and who judges the answers.
+# APIs:
+# ollama docs/api.md; anything-llm server/endpoints/system.js; jupyter_server's REST API.
+PAGES: dict[str, dict[str, str]] = {
+    "ollama": {"version": "/api/version", "tags": "/api/tags"},
+    "anythingllm": {"page": "/", "setup": "/api/setup-complete"},
+    "jupyter": {"closed": "/api/contents"},
+}
+OWN: dict[str, Callable[[dict[str, Any], dict[str, Any]], list[Result]]] = {
+    "ollama": _ollama,
+    "anythingllm": _anythingllm,
+    "jupyter": _jupyter,
+}
