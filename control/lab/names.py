@@ -1,0 +1,54 @@
+"""What the lab calls its things, and where it keeps its own files. One home for each name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from control.paths import INVENTORY_DIR, ROOT
+
+PREFIX = "gpuhost-lab-"
+NETWORK = f"{PREFIX}net"
+MIRROR = f"{PREFIX}mirror"
+IMAGES = f"{PREFIX}image"
+
+#: On every object that the lab makes; `down` removes nothing without it.
+LABEL = "org.gpuhost.lab"
+#: The `.lab` folder that a container's keys are in: two checkouts on one machine must not mix theirs.
+HOME_LABEL = "org.gpuhost.lab.home"
+#: A host's specification as JSON: what `status` and the inventory are made from.
+SPEC_LABEL = "org.gpuhost.lab.spec"
+#: Digest of all that went into a container; another digest means that it must be made anew.
+INPUT_LABEL = "org.gpuhost.lab.input"
+#: On images that take the place of another.
+STAND_IN_LABEL = "org.gpuhost.stand-in"
+
+LAB_DIR = ROOT / ".lab"
+KNOWN_HOSTS = LAB_DIR / "known_hosts"
+SSH_KEY = LAB_DIR / "ssh" / "id_ed25519"
+CA_DIR = LAB_DIR / "ca"
+CA_CERTIFICATE = CA_DIR / "ca.crt"
+APT_DIR = LAB_DIR / "apt"
+APT_KEY = APT_DIR / "gpuhost-lab.asc"
+HOSTS_DIR = LAB_DIR / "hosts"
+
+SITE = "lab"
+SITE_DIR = INVENTORY_DIR / SITE
+CONTEXTS_DIR = ROOT / "docker" / "lab"
+
+USER = "gpuhost"
+REGISTRY_PORT = 5000
+APT_URL = f"https://{MIRROR}/debian"
+PYTHON_INDEX = f"https://{MIRROR}/pypi/simple"
+REGISTRY_URL = f"https://{MIRROR}:{REGISTRY_PORT}"
+APT_COMPONENTS = ("main", "non-free-firmware")
+#: The model that the Ollama stand-in offers to pull.
+MODEL = "gpuhost-lab-tiny"
+
+
+def labels(**more: str) -> dict[str, str]:
+    """Labels of an object of this lab; keyword arguments use the constants above as keys via ``**{…}``."""
+    return {LABEL: "1", **more}
+
+
+def home() -> dict[str, str]:
+    return {HOME_LABEL: str(Path(LAB_DIR))}

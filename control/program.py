@@ -1,0 +1,201 @@
+"""The command line of gpuhost: Invoke, with messages for people and gpuhost's exit codes."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from invoke import Collection, Exit, ParseError, Program, Task, UnexpectedExit
+
+from control.paths import REPORTS_DIR, ROOT
+
+BAD_INPUT = 10
+INTERRUPTED = 130
+OWN_FAULT = 1
+
+INTRO = """\
+gpuhost takes a machine with an AMD GPU from a bare operating system to an AI host that is proven to work.
+
+  ./gpuhost try      see the whole job on a throw-away host: no GPU needed, nothing on this machine is set up
+  ./gpuhost plan     what would be done to this machine, and why; changes nothing
+  ./gpuhost up       do it
+"""
+OUTRO = "Options and examples of a command:  ./gpuhost COMMAND --help        More: README.md\n"
+
+
+class GpuhostProgram(Program):
+    """Invoke's program with the commands of ``tasks.py`` built in."""
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        super().parse_core(argv)
+        # Invoke switches bytecode off unless asked; that would make every start slower.
+        sys.dont_write_bytecode = False
+
+    def no_tasks_given(self) -> None:
+        self.print_help()
+        raise Exit
+
+    def print_help(self) -> None:
+        print(INTRO)
+        self.list_flat()
+        print(OUTRO, end="")
+
+    def list_flat(self) -> None:
+        """One line per command, in the order of ``tasks.py``: what a newcomer needs comes first."""
+        print("Commands:\n")
+        self.print_columns(list(_lines(self.scoped_collection)))
+
+    def print_task_help(self, name: str) -> None:
+        options = self.parser.contexts[name].help_tuples()
+        print(f"Usage: {self.binary} {name}{' [options]' if options else ''}\n")
+        print(f"{inspect.getdoc(self.collection[name]) or ''}\n")
+        if options:
+            print("Options:\n")
+            self.print_columns(options)
+
+
+def main(argv: list[str]) -> int:
+    """Run the command line ``argv`` and give its exit code; what goes wrong is said, never raised."""
+    try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        print("\ngpuhost: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader went away, as in `./gpuhost --list | head -n 1`
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # takes what the interpreter flushes at its end
+        return 0
+    except Exception as error:
+        if os.environ.get("GPUHOST_DEBUG") == "1":
+            raise
+        return report_own_fault(error, argv)
+
+
+def _run(argv: list[str]) -> int:
+    import tasks
+
+    program = GpuhostProgram(namespace=tasks.ns, name="gpuhost", binary="./gpuhost", binary_names=["gpuhost"])
+    line = ["gpuhost", *argv]
+    try:
+        program.create_config()
+        program.parse_core(line)
+        program.parse_collection()
+        program.parse_tasks()
+        program.parse_cleanup()
+        program.update_config()
+    except ParseError as error:
+        print(
+            usage_error(str(error), error.context.name if error.context else None, tasks.ns), file=sys.stderr
+        )
+        return BAD_INPUT
+    except Exit as done:
+        return _end(done)
+    try:
+        program.execute()
+    except Exit as done:
+        return _end(done)
+    sys.stdout.flush()
+    return 0
+
+
+def _end(done: Exit) -> int:
+    if done.message:
+        print(done.message, file=sys.stderr)
+    sys.stdout.flush()
+    return int(done.code)
+
+
+def usage_error(message: str, command: str | None, commands: Collection) -> str:
+    """What is wrong with a command line, and the nearest right word."""
+    names = [name for name, _ in _lines(commands)]
+    match = re.fullmatch(r"No idea what '(.*)' is!", message, re.DOTALL)
+    if not match:
+        message = re.sub(
+            r"Flag <Argument: (\S+).*?> needed value and was not given one!", _needs_value, message
+        )
+        where = f" {command}" if command in names else ""
+        return f"gpuhost: {message}\nHelp:  ./gpuhost{where} --help"
+    word = match[1]
+    if word.startswith("-") and command in names:
+        kind, known = f"option of `{command}`", _options(commands[command])
+        more = f"./gpuhost {command} --help"
+    elif word.startswith("-"):
+        kind, known, more = (
+            "option of ./gpuhost itself; options stand after the command",
+            [],
+            "./gpuhost --list",
+        )
+    else:
+        kind, known, more = "command", names, "./gpuhost --list"
+    near = difflib.get_close_matches(word, known, n=2, cutoff=0.5)
+    hint = f"Did you mean: {' or '.join(near)}?  " if near else ""
+    return f"gpuhost: {word!r} is no {kind}.\n{hint}All of them:  {more}"
+
+
+def _needs_value(match: re.Match[str]) -> str:
+    name = match[1]
+    return f"-{name} needs a value" if len(name) == 1 else f"--{name} needs a value"
+
+
+def _lines(commands: Collection, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, task in commands.tasks.items():
+        summary = (inspect.getdoc(task) or "").partition("\n")[0]
+        yield f"{prefix}{commands.transform(name)}", summary
+    for name, inner in commands.collections.items():
+        yield from _lines(inner, f"{prefix}{name}.")
+
+
+def _options(task: Task[Any]) -> list[str]:
+    return [flag for argument in task.get_arguments() for flag in _flags(argument.names)]
+
+
+def _flags(names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        yield f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
+
+
+def report_own_fault(error: BaseException, argv: list[str]) -> int:
+    """A fault of gpuhost's own: one block for the person, the traceback in a file. The exit code is 1."""
+    where = traceback.extract_tb(error.__traceback__)
+    frame = next((each for each in reversed(where) if each.filename.startswith(str(ROOT / "control"))), None)
+    place = f"{Path(frame.filename).relative_to(ROOT)}:{frame.lineno}" if frame else "outside of control/"
+    said = _one_line(error)
+    print(
+        f"\nGH-BUG  a fault of gpuhost itself, not of your machine or input (exit code {OWN_FAULT})",
+        file=sys.stderr,
+    )
+    for name, text in (
+        ("what ", said),
+        ("where", f"{place}, running: ./gpuhost {' '.join(argv)}"),
+        ("fix  ", "please report it with the log below; GPUHOST_DEBUG=1 shows the traceback here"),
+        ("state", "unknown where it stopped; running the same command again is safe"),
+        ("log  ", write_traceback(error, argv)),
+    ):
+        print(f"  {name}  {text}", file=sys.stderr)
+    return OWN_FAULT
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, UnexpectedExit):
+        return f"a command failed with exit code {error.result.exited}: {error.result.command}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+
+
+def write_traceback(error: BaseException, argv: list[str]) -> str:
+    """The path of a new log with the traceback; where none can be written, the reason."""
+    import time
+
+    text = f"./gpuhost {' '.join(argv)}\nPython {sys.version}\n\n{''.join(traceback.format_exception(error))}"
+    path = REPORTS_DIR / f"bug-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        return f"not written ({problem}); GPUHOST_DEBUG=1 shows it"
+    return str(path)

@@ -1,0 +1,134 @@
+"""How gpuhost itself is checked: the command lines of its tests and linters, and running the linters."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from control.paths import COMMON_INVENTORY, PLAYBOOKS_DIR, ROOT
+
+BIN = ROOT / ".venv" / "bin"
+#: Tests that need more than this repository; `pyproject.toml` declares them and leaves them out by default.
+MARKERS = ("lab", "vm", "gpu")
+
+
+def pytest_command(
+    include: Iterable[str] = (), expression: str = "", durations: bool = False, paths: Sequence[str] = ()
+) -> list[str]:
+    """The command that runs the unit tests and those with a marker in ``include``.
+
+    Unit tests alone run on every core. Tests of the lab share hosts and run one after the other.
+    """
+    left_out = [marker for marker in MARKERS if marker not in set(include)]
+    command = [
+        str(BIN / "python"),
+        "-m",
+        "pytest",
+        "-m",
+        " and ".join(f"not {marker}" for marker in left_out),
+    ]
+    if len(left_out) == len(MARKERS):
+        command += ["-q", "--numprocesses", "auto"]
+    if expression:
+        command += ["-k", expression]
+    if durations:
+        command += ["--durations", "25"]
+    return [*command, *paths]
+
+
+@dataclass(frozen=True)
+class Linter:
+    """A tool that looks at the whole repository; exit code 0 means that it has nothing to say."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a linter said. ``output`` is empty where it is content."""
+
+    name: str
+    passed: bool
+    seconds: float
+    output: str
+
+    def line(self) -> str:
+        """Such as ``ruff            ok      0.3 s``."""
+        return f"{self.name:15} {'ok' if self.passed else 'FAILED':7} {self.seconds:5.1f} s"
+
+
+def linters() -> list[Linter]:
+    """Every linter that the repository must pass, the slowest first."""
+
+    def tool(name: str, *arguments: str) -> Linter:
+        return Linter(name, (str(BIN / name), *arguments))
+
+    playbooks = [str(path.relative_to(ROOT)) for path in sorted(PLAYBOOKS_DIR.glob("*.yml"))]
+    inventory = str(COMMON_INVENTORY.relative_to(ROOT))
+    return [
+        tool("ansible-lint", "--offline", "--profile", "production", "--nocolor", "-q"),
+        tool("mypy"),
+        Linter(
+            "playbook syntax",
+            (
+                str(BIN / "ansible-playbook"),
+                "-i",
+                inventory,
+                "-i",
+                "localhost,",
+                "--syntax-check",
+                *playbooks,
+            ),
+        ),
+        tool("yamllint", "--strict", "."),
+        tool("ruff", "check", "--quiet", "."),
+        tool("shellcheck", *shell_scripts(tracked_files())),
+    ]
+
+
+def tracked_files() -> list[Path]:
+    """The files of the repository that git knows or would add, as far as they exist."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    paths = (ROOT / name for name in listing.stdout.split("\0") if name)
+    return [path for path in paths if path.is_file()]
+
+
+def shell_scripts(paths: Iterable[Path]) -> list[str]:
+    """Those of ``paths`` that a POSIX shell or bash runs, relative to the repository."""
+    return [str(path.relative_to(ROOT)) for path in paths if _is_shell(path)]
+
+
+def _is_shell(path: Path) -> bool:
+    with path.open("rb") as file:
+        first = file.readline(80)
+    return first.startswith(b"#!") and first.split()[-1].rpartition(b"/")[2] in {b"sh", b"bash", b"dash"}
+
+
+def lint(tools: Sequence[Linter]) -> Iterable[Verdict]:
+    """Run every linter, as many at once as there are cores; the verdicts come in this order."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        yield from pool.map(_run, tools)
+
+
+def _run(linter: Linter) -> Verdict:
+    started = time.monotonic()
+    environment = {
+        **os.environ,
+        "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "NO_COLOR": "1",
+    }
+    done = subprocess.run(
+        linter.command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    passed = done.returncode == 0
+    return Verdict(linter.name, passed, time.monotonic() - started, "" if passed else done.stdout.strip())

@@ -1,0 +1,109 @@
+"""Commands for those who change gpuhost: test, lint, bench."""
+
+from __future__ import annotations
+
+from invoke import Context, Exit, task
+
+
+@task(
+    name="test",
+    help={
+        "lab": "also the tests on container hosts, made and removed on this machine (as root; some 20 minutes)",
+        "vm": "also the tests on virtual machines",
+        "gpu": "also the tests that need an AMD GPU in this machine",
+        "k": "only tests whose name matches this pytest expression",
+        "durations": "show the slowest tests",
+    },
+)
+def run_tests(
+    c: Context, lab: bool = False, vm: bool = False, gpu: bool = False, k: str = "", durations: bool = False
+) -> None:
+    """Run gpuhost's own tests; --lab, --vm and --gpu add more.
+
+    Alone, it runs those that need nothing but this repository. The last line is pytest's own, and so is the exit code.
+
+    Examples:
+      ./gpuhost test                      the unit tests, under a minute
+      ./gpuhost test -k seal              those about seals
+      ./gpuhost test --lab --durations    everything that CI runs
+    """
+    import subprocess
+
+    from control import quality
+
+    _need_developers_tools()
+    asked_for = [name for name, wanted in (("lab", lab), ("vm", vm), ("gpu", gpu)) if wanted]
+    if lab or vm:
+        _need_lab()
+    command = quality.pytest_command(asked_for, k, durations)
+    code = subprocess.run(command, cwd=quality.ROOT, check=False).returncode
+    if code:
+        raise Exit(code=code)
+
+
+@task
+def lint(c: Context) -> None:
+    """Run every linter over the repository.
+
+    One line each, and what it found. All of them run even if one fails; the exit code is 1 if any did.
+
+    Example:
+      ./gpuhost lint
+    """
+    from control import quality
+
+    _need_developers_tools()
+    failed = []
+    for verdict in quality.lint(quality.linters()):
+        print(verdict.line(), flush=True)
+        if not verdict.passed:
+            print(verdict.output, flush=True)
+            failed.append(verdict.name)
+    if failed:
+        raise Exit(f"lint: {', '.join(failed)} failed", code=1)
+
+
+@task(
+    help={
+        "runs": "how often each command is timed, after one warm-up",
+        "site": "the inventory; its hosts must be set up already (./gpuhost try makes the lab's)",
+        "json": "print the figures as JSON",
+    }
+)
+def bench(c: Context, runs: int = 5, site: str = "lab", json: bool = False) -> None:
+    """Time `up` beside `up --full` and beside plain Ansible.
+
+    The hosts must be set up already. Plain Ansible means Ansible's own defaults, not this repository's settings. The commands take turns within each round, so that a slow minute of the machine hits all of them alike.
+
+    Examples:
+      ./gpuhost bench
+      ./gpuhost bench --runs 9 --json
+    """
+    from control import bench as benchmark
+
+    result = benchmark.measure(benchmark.subjects(site), runs)
+    print(benchmark.as_json(result) if json else benchmark.as_table(result))
+
+
+def _need_developers_tools() -> None:
+    from control import environment
+
+    if environment.ready("dev"):
+        return
+    try:
+        environment.make("dev")
+    except environment.NotReadyError as failure:
+        what = failure.trouble
+        raise Exit(
+            f"gpuhost: {what.seen}\n  why  {what.why}\n  fix  {what.next}", code=what.code
+        ) from failure
+
+
+def _need_lab() -> None:
+    """The lab's engine, as root. Without root the tests themselves say what is missing."""
+    import os
+
+    if os.geteuid() == 0:
+        from control.lab import engine
+
+        engine.ensure()
