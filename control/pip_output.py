@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from control.exitcodes import ExitCode
+
 _MIRROR = "point pip to a mirror of yours: export PIP_INDEX_URL=https://…/simple"
 OK_TO_RERUN = "Nothing but .venv was touched; run the same command again."
 
@@ -47,54 +49,59 @@ class Trouble:
     seen: str
     why: str
     next: str
-    code: int = 14
+    code: ExitCode = ExitCode.STEP_FAILED
 
 
-#: What pip's output says -> the word for it and the next step. The first that matches is the cause; later errors
-#: follow from it. Texts as printed by pip 23 to 26 and its urllib3.
-_CAUSES: tuple[tuple[str, str, str], ...] = (
-    (
+@dataclass(frozen=True)
+class _Cause:
+    pattern: str
+    seen: str
+    next: str
+    code: ExitCode = ExitCode.STEP_FAILED
+
+
+#: The first whose pattern is in pip's output is the cause; later errors follow. Texts of pip 23 to 26.
+_CAUSES = (
+    _Cause(
         r"DO NOT MATCH THE HASHES",
         "a package does not have the checksum that is pinned",
-        "Do not go on: the index or something on the way to it delivered another file. Compare with PyPI.",
+        "Do not go on: the index, or something on the way, gave another file. Compare it with PyPI's.",
+        code=ExitCode.INTEGRITY,
     ),
-    (
+    _Cause(
         r"No space left on device",
         "the disk is full",
         "Free about 1 GB where this repository is (and in $TMPDIR), then start again.",
     ),
-    (
+    _Cause(
         r"ProxyError|Cannot connect to proxy|407 Proxy Authentication",
         "the proxy did not let the request through",
         "Check https_proxy and no_proxy, or pip's own setting: pip config list.",
     ),
-    (
+    _Cause(
         r"CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError|SSLError",
         "the server's certificate is not trusted here (TLS)",
         "Behind an inspecting proxy or with an own mirror: export PIP_CERT=/path/to/your-ca.pem",
     ),
-    (
-        r"Temporary failure in name resolution|Name or service not known|No address associated|nodename nor servname"
-        r"|NameResolutionError|getaddrinfo failed",
+    _Cause(
+        r"NameResolutionError|name resolution|Name or service not known|No address associated",
         "its name could not be resolved (DNS)",
         f"Check this machine's network and DNS, or {_MIRROR}",
     ),
-    (
+    _Cause(
         r"Connection refused",
         "the connection was refused",
         "Check the address of the package index: pip config list.",
     ),
-    (
+    _Cause(
         r"Network is unreachable|No route to host",
         "there is no route to it",
         f"Connect this machine to a network, or {_MIRROR}",
     ),
-    (
-        r"ConnectTimeout|ReadTimeout|[Tt]imed out",
-        "it did not answer in time",
-        f"Try again, or {_MIRROR}",
+    _Cause(
+        r"ConnectTimeout|ReadTimeout|[Tt]imed out", "it did not answer in time", f"Try again, or {_MIRROR}"
     ),
-    (
+    _Cause(
         r"\b40[13] (?:Client Error|Unauthorized|Forbidden)",
         "the package index wants other credentials",
         "Put them into pip's configuration (pip config set …) or ~/.netrc.",
@@ -105,29 +112,28 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
 def trouble(title: str, output: str) -> Trouble:
     """Why the step called ``title`` failed, from all that it printed."""
     host = _host(output)
-    for pattern, seen, step in _CAUSES:
-        if match := re.search(pattern, output):
-            line = _line_at(output, match.start())
-            code = 17 if "HASHES" in pattern else 14
-            return Trouble(f"{title} failed: {host or 'pip'}: {seen}", line, step, code)
+    for cause in _CAUSES:
+        if match := re.search(cause.pattern, output):
+            seen = f"{title} failed: {host or 'pip'}: {cause.seen}"
+            return Trouble(seen, _line_at(output, match.start()), cause.next, cause.code)
     if match := re.search(r"No matching distribution found for (\S+)", output):
         where = host or "the package index that pip uses"
         return Trouble(
             f"{title} failed: {where} does not offer {match[1]} for this Python",
             _line_at(output, match.start()),
-            "If pip uses a mirror (pip config list), let it take in that package; else report it with .venv.log.",
+            "If pip uses a mirror (pip config list), let it take in that package; else report it.",
         )
     errors = [line for line in output.splitlines() if line.startswith(("ERROR", "Error"))]
     lines = errors or output.strip().splitlines() or ["it printed nothing"]
-    return Trouble(f"{title} failed", lines[-1].strip(), "Read .venv.log; then run the same command again.")
+    return Trouble(f"{title} failed", lines[-1].strip(), "Read the log; then run the same command again.")
 
 
 def _host(output: str) -> str:
     """The server that pip could not use, as far as its output names one."""
-    match = re.search(r"host='([^']+)', port=(\d+)", output) or re.search(
-        r"Looking in indexes: https?://([^/\s,]+)()", output
-    )
-    return f"{match[1]}:{match[2]}" if match and match[2] else (match[1] if match else "")
+    if match := re.search(r"host='([^']+)', port=(\d+)", output):
+        return f"{match[1]}:{match[2]}"
+    match = re.search(r"Looking in indexes: https?://(?:[^/@\s]*@)?([^/\s,]+)", output)
+    return match[1] if match else ""
 
 
 def _line_at(text: str, position: int) -> str:

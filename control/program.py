@@ -14,11 +14,8 @@ from typing import Any
 
 from invoke import Collection, Exit, ParseError, Program, Task, UnexpectedExit
 
+from control.exitcodes import ExitCode
 from control.paths import REPORTS_DIR, ROOT
-
-BAD_INPUT = 10
-INTERRUPTED = 130
-OWN_FAULT = 1
 
 INTRO = """\
 gpuhost takes a machine with an AMD GPU from a bare operating system to an AI host that is proven to work.
@@ -67,9 +64,10 @@ def main(argv: list[str]) -> int:
         return _run(argv)
     except KeyboardInterrupt:
         print("\ngpuhost: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:  # the reader went away, as in `./gpuhost --list | head -n 1`
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # takes what the interpreter flushes at its end
+        # What the interpreter flushes at its end must go somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
         if os.environ.get("GPUHOST_DEBUG") == "1":
@@ -93,22 +91,21 @@ def _run(argv: list[str]) -> int:
         print(
             usage_error(str(error), error.context.name if error.context else None, tasks.ns), file=sys.stderr
         )
-        return BAD_INPUT
-    except Exit as done:
-        return _end(done)
+        return ExitCode.BAD_INPUT
+    except Exit as done:  # --list and --help end so, and what Invoke refuses
+        if done.message:
+            print(f"gpuhost: {done.message}", file=sys.stderr)
+        sys.stdout.flush()
+        return ExitCode.BAD_INPUT if done.message else 0
     try:
         program.execute()
     except Exit as done:
-        return _end(done)
-    sys.stdout.flush()
+        if done.message:
+            print(done.message, file=sys.stderr)
+        return int(done.code)
+    finally:
+        sys.stdout.flush()
     return 0
-
-
-def _end(done: Exit) -> int:
-    if done.message:
-        print(done.message, file=sys.stderr)
-    sys.stdout.flush()
-    return int(done.code)
 
 
 def usage_error(message: str, command: str | None, commands: Collection) -> str:
@@ -178,7 +175,7 @@ def report_own_fault(error: BaseException, argv: list[str]) -> int:
         ("log  ", write_traceback(error, argv)),
     ):
         print(f"  {name}  {text}", file=sys.stderr)
-    return OWN_FAULT
+    return ExitCode.BUG
 
 
 def _one_line(error: BaseException) -> str:

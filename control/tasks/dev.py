@@ -7,8 +7,9 @@ from invoke import Context, Exit, task
 
 @task(
     name="test",
+    auto_shortflags=False,
     help={
-        "lab": "also the tests on container hosts, made and removed on this machine (as root; some 20 minutes)",
+        "lab": "also the tests on container hosts, made and removed here (as root; some 20 minutes)",
         "vm": "also the tests on virtual machines",
         "gpu": "also the tests that need an AMD GPU in this machine",
         "k": "only tests whose name matches this pytest expression",
@@ -20,7 +21,7 @@ def run_tests(
 ) -> None:
     """Run gpuhost's own tests; --lab, --vm and --gpu add more.
 
-    Alone, it runs those that need nothing but this repository. The last line is pytest's own, and so is the exit code.
+    Alone, it runs those that need nothing but this repository. The last line and the exit code are pytest's.
 
     Examples:
       ./gpuhost test                      the unit tests, under a minute
@@ -64,16 +65,18 @@ def lint(c: Context) -> None:
 
 
 @task(
+    auto_shortflags=False,
     help={
         "runs": "how often each command is timed, after one warm-up",
         "site": "the inventory; its hosts must be set up already (./gpuhost try makes the lab's)",
         "json": "print the figures as JSON",
-    }
+    },
 )
 def bench(c: Context, runs: int = 5, site: str = "lab", json: bool = False) -> None:
     """Time `up` beside `up --full` and beside plain Ansible.
 
-    The hosts must be set up already. Plain Ansible means Ansible's own defaults, not this repository's settings. The commands take turns within each round, so that a slow minute of the machine hits all of them alike.
+    The hosts must be set up already. Plain Ansible runs with Ansible's own defaults instead of this repository's.
+    The commands take turns within each round, so that a slow minute of the machine hits all of them alike.
 
     Examples:
       ./gpuhost bench
@@ -94,9 +97,8 @@ def _need_developers_tools() -> None:
         environment.make("dev")
     except environment.NotReadyError as failure:
         what = failure.trouble
-        raise Exit(
-            f"gpuhost: {what.seen}\n  why  {what.why}\n  fix  {what.next}", code=what.code
-        ) from failure
+        text = f"gpuhost: {what.seen}\n  why  {what.why}\n  fix  {what.next}"
+        raise Exit(text, code=what.code) from failure
 
 
 def _need_lab() -> None:
