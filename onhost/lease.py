@@ -113,7 +113,8 @@ def _told(lease: dict[str, Any]) -> str:
     holder = lease.get("owner") or {}
     return (
         f"{holder.get('user', 'somebody')} on {holder.get('controller', 'an unknown controller')} "
-        f"has worked on it since {lease.get('since')} (run {holder.get('run')}, last heard of {_silence(lease):.0f} s ago)"
+        f"has worked on it since {lease.get('since')} "
+        f"(run {holder.get('run')}, last heard of {_silence(lease):.0f} s ago)"
     )
 
 

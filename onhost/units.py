@@ -35,14 +35,15 @@ def start(step: str) -> bool:
     ``--collect`` lets systemd forget a failed unit too, so that nothing has to be reset before the next
     start; what happened stands in the step's files.
 
-    :raises FindingError: ``GH-STEP-START`` when systemd does not take it.
+    :raises FindingError: ``GH-STEP-FAILED`` when systemd does not take it.
     """
     log = paths.step(step) / "output.log"
     argv = [
         "systemd-run",
         "--quiet",
-        "--no-block",
         "--collect",
+        # Returns once the runner is executed: from then on the unit is active or has ended, never in between.
+        "--service-type=exec",
         f"--unit={name(step)}",
         f"--description=gpuhost: {step}",
         f"--property=WorkingDirectory={paths.library()}",
@@ -65,12 +66,12 @@ def start(step: str) -> bool:
     try:
         made = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     except FileNotFoundError as error:
-        raise FindingError("GH-STEP-START", "this host has no systemd-run; gpuhost needs systemd") from error
+        raise FindingError("GH-STEP-FAILED", "this host has no systemd-run; gpuhost needs systemd") from error
     if made.returncode == 0:
         return True
     if "already" in made.stderr:
         return False
-    raise FindingError("GH-STEP-START", f"systemd-run: {made.stderr.strip() or made.returncode}")
+    raise FindingError("GH-STEP-FAILED", f"systemd-run: {made.stderr.strip() or made.returncode}")
 
 
 def _systemctl(*arguments: str) -> str:
