@@ -14,7 +14,7 @@ from .context import Context, fetch, run
 
 SECONDS = 180
 
-# Runs in the host's environment with PyTorch, where `ollama` is installed; arguments: address, model, seconds.
+# Runs in the host's environment with PyTorch, which has `ollama`; arguments: address, model, seconds.
 _CLIENT = """
 import json, sys
 from ollama import Client
@@ -129,7 +129,7 @@ def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
             wanted=wanted,
             why="The model is not loaded after a call to it: where it ran cannot have been what was planned.",
             next=f"docker logs --tail 50 {row['container']}",
-            needs=("generate.ollama.text",),
+            needs=("generate.ollama.text", "generate.ollama.discovery"),
         )
     ok = loaded["size_vram"] >= loaded["size"] if row.get("gpu") else loaded["size_vram"] == 0
     return judged(
@@ -139,7 +139,7 @@ def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
         wanted=wanted,
         why=_misplaced(loaded, seen["log"]),
         next=_place(loaded, row),
-        needs=("generate.ollama.text",),
+        needs=("generate.ollama.text", "generate.ollama.discovery"),
     )
 
 
@@ -152,7 +152,7 @@ def _not_here(row: dict[str, Any], seen: dict[str, Any]) -> str:
 
 
 def _misplaced(loaded: dict[str, Any], log: dict[str, Any]) -> str:
-    said = f" Its log says: {log['reason']}" if log.get("reason") else ""
+    said = f" Its log says: {_reason(log)}" if log.get("reasons") else ""
     if not loaded["size_vram"]:
         return (
             "Ollama runs the model on the CPU, at about a tenth of the GPU's speed, and reports no "
@@ -171,10 +171,22 @@ def _place(loaded: dict[str, Any], row: dict[str, Any]) -> str:
     )
 
 
+def _processor(log: dict[str, Any]) -> str | None:
+    """Which processor Ollama chose at its start; ``None`` where its log no longer says."""
+    chosen = log.get("gpu")
+    return None if chosen is None else "gpu" if chosen else "cpu"
+
+
+def _reason(log: dict[str, Any]) -> str:
+    """The first reason in the log, as Ollama wrote it."""
+    reasons = log.get("reasons") or [{"text": "it does not say why"}]
+    return str(reasons[0]["text"])[:300]
+
+
 def _discovery(row: dict[str, Any], seen: dict[str, Any]) -> Result:
     """What Ollama found at its start. Its log says it at level INFO, without an error."""
     id, log = "generate.ollama.discovery", seen["log"]
-    wanted, found = "gpu" if row.get("gpu") else "cpu", log.get("compute")
+    wanted, found = "gpu" if row.get("gpu") else "cpu", _processor(seen["log"])
     reason = _not_here(row, seen)
     if reason:
         return unverifiable(id, reason, seen=found, wanted=wanted)
@@ -187,8 +199,7 @@ def _discovery(row: dict[str, Any], seen: dict[str, Any]) -> Result:
         found == wanted,
         seen=found,
         wanted=wanted,
-        why=f"Ollama found {'no GPU' if found == 'cpu' else 'a GPU'} at its start: "
-        f"{log.get('reason') or 'it does not say why'}",
+        why=f"Ollama found {'no GPU' if found == 'cpu' else 'a GPU'} at its start: {_reason(log)}",
         next=f"docker logs {row['container']} 2>&1 | grep -iE 'inference compute|gpu|rocm'",
         needs=("containers.ollama.running",),
     )

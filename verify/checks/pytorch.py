@@ -81,9 +81,11 @@ def read(done: Ran) -> dict[str, Any]:
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     """For each place: build, version, devices and override against the plan, and numbers on every device."""
     gpus = len(expected.get("gpus") or [])
+    services = {row["container"]: row["name"] for row in expected.get("services") or []}
     results: list[Result] = []
     for row in expected.get("torch") or []:
         saw, where = seen["places"].get(row["where"]) or {"error": "not looked at"}, row["where"]
+        row = {**row, "service": services.get(where, where)}
         results += judge_place(row, saw, gpus, seen["simulated"], seen["stand_ins"].get(where))
     return results
 
@@ -133,7 +135,7 @@ def _runner(row: dict[str, Any]) -> str:
 
 def _imported(row: dict[str, Any], saw: dict[str, Any]) -> Result:
     said = saw.get("import_error") or saw.get("error")
-    needs = () if row["where"] == "host" else (f"containers.{_service(row)}.running",)
+    needs = () if row["where"] == "host" else (f"containers.{row['service']}.running",)
     return judged(
         _id(row, "import"),
         not said,
@@ -143,10 +145,6 @@ def _imported(row: dict[str, Any], saw: dict[str, Any]) -> Result:
         next=f"{_runner(row)} -c 'import torch'; `gpuhost up` puts the planned build back.",
         needs=needs,
     )
-
-
-def _service(row: dict[str, Any]) -> str:
-    return str(row.get("service") or row["where"])
 
 
 def _version(row: dict[str, Any], saw: dict[str, Any], stand_in: str | None) -> Result:
@@ -205,7 +203,7 @@ def _build(row: dict[str, Any], saw: dict[str, Any], simulated: bool, stand_in: 
 def _override(row: dict[str, Any], saw: dict[str, Any]) -> Result:
     seen, wanted = saw["environment"].get(OVERRIDE), row.get("override")
     # On the host the plan sets it for the consumers only, and `_on_host` starts without their environment.
-    needs = () if row["where"] == "host" else (f"containers.{_service(row)}.override",)
+    needs = () if row["where"] == "host" else (f"containers.{row['service']}.override",)
     said = "not set" if seen is None else f"{seen!r}"
     return compare(
         _id(row, "override"),

@@ -32,7 +32,7 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 def _look(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
     pages = {"health": row["health"]["path"], **PAGES.get(row["name"], {})}
-    answers = {
+    answers: dict[str, Any] = {
         page: asdict(fetch(row["url"].rstrip("/") + path, seconds=SECONDS)) for page, path in pages.items()
     }
     if row["name"] == "jupyter":

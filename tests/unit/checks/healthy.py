@@ -1,0 +1,210 @@
+"""A lab host where everything is as planned: what was planned, and what each area's probe then sees."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+STAND_IN = "text is computed by llama.cpp on the CPU"
+
+PORTS = {"anythingllm": 3001, "jupyter": 8888, "ollama": 11434}
+
+KFD, RENDER = "/dev/kfd", "/dev/dri/renderD128"
+
+
+def service(name: str, *, gpu: bool) -> dict[str, Any]:
+    health = {"json": {"online": True}} if name == "anythingllm" else {"contains": '"version"'}
+    path = {"anythingllm": "/api/ping", "jupyter": "/api", "ollama": "/api/version"}[name]
+    return {
+        "name": name,
+        "container": f"gpuhost-{name}",
+        "image": f"example/{name}:1",
+        "url": f"http://127.0.0.1:{PORTS[name]}",
+        "health": {"path": path, **health},
+        "gpu": gpu,
+        "override": "10.3.0" if gpu else None,
+        "devices": [KFD, RENDER] if gpu else [],
+        "groups": ["44", "109"] if gpu else [],
+        "model": "tiny:1b" if name != "jupyter" else None,
+        "models": ["tiny:1b"] if name == "ollama" else [],
+    }
+
+
+EXPECTED: dict[str, Any] = {
+    "schema": 1,
+    "host": "gpu01",
+    "system": "debian-13",
+    "simulated": False,
+    "level": "quick",
+    "gpus": [{"pci": "0000:03:00.0", "gfx": "gfx1032", "name": "Radeon RX 6600"}],
+    "driver": {"source": "inbox", "module": "amdgpu"},
+    "access": {
+        "users": [{"name": "alice", "groups": ["render", "video"]}],
+        "devices": [{"path": KFD, "group": "render"}, {"path": RENDER, "group": "render"}],
+    },
+    "rocm": {"stream": "distro", "tools": ["rocminfo", "rocm-smi"]},
+    "torch": [
+        {
+            "where": "host",
+            "python": "/opt/gpuhost/torch/bin/python",
+            "build": "rocm",
+            "version": "2.13.0",
+            "gpu": True,
+            "override": None,
+        },
+        {
+            "where": "gpuhost-jupyter",
+            "python": "python3",
+            "build": "rocm",
+            "version": "2.12.0",
+            "gpu": True,
+            "override": "10.3.0",
+        },
+    ],
+    "services": [
+        service("anythingllm", gpu=False),
+        service("jupyter", gpu=True),
+        service("ollama", gpu=True),
+    ],
+}
+
+
+def container(name: str) -> dict[str, Any]:
+    row = next(row for row in EXPECTED["services"] if row["name"] == name)
+    return {
+        "exists": True,
+        "state": "running",
+        "exit_code": 0,
+        "health": "healthy",
+        "health_output": "",
+        "image": row["image"],
+        "image_id": f"sha256:{name}",
+        "planned_image_id": f"sha256:{name}",
+        "stand_in": None,
+        "privileged": False,
+        "cap_drop": ["ALL"],
+        "cap_add": [],
+        "security_opt": ["no-new-privileges:true"],
+        "published": [f"127.0.0.1:{PORTS[name]}"],
+        "network_mode": "gpuhost",
+        "restart_policy": "unless-stopped",
+        "devices": sorted(row["devices"]),
+        "groups": sorted(row["groups"]),
+        "environment": {"HSA_OVERRIDE_GFX_VERSION": "10.3.0"} if row["gpu"] else {},
+        "log": "",
+    }
+
+
+def page(body: str = "", status: int = 200) -> dict[str, Any]:
+    return {"status": status, "body": body, "error": ""}
+
+
+def torch_place(hip: bool = True, override: str | None = None, version: str = "2.13.0") -> dict[str, Any]:
+    samples = {name: {"error_ratio": 0.02} for name in ("tensor", "matmul", "conv")}
+    return {
+        "python": "/opt/gpuhost/torch/bin/python",
+        "environment": {"HSA_OVERRIDE_GFX_VERSION": override} if override else {},
+        "version": f"{version}+rocm10.0.0",
+        "hip": "7.10" if hip else None,
+        "cuda": None,
+        "build": "rocm" if hip else "cpu",
+        "available": True,
+        "devices": [{"name": "AMD Radeon RX 6600", "gfx": "gfx1032", "memory_bytes": 8 << 30}],
+        "computed": {"cpu": samples, "cuda:0": samples},
+    }
+
+
+def tool(gpus: int = 1) -> dict[str, Any]:
+    return {
+        "path": "/usr/bin/tool",
+        "rc": 0,
+        "error": "",
+        "timed_out": False,
+        "last_line": "",
+        "parsed": {"gpus": [{"gfx": "gfx1032"}] * gpus},
+    }
+
+
+DEVICE = {"type": "char", "owner": "root", "group": "render", "mode": "0660", "open": "ok"}
+
+SEEN: dict[str, dict[str, Any]] = {
+    "system": {
+        "os": {"id": "debian", "version_id": "13"},
+        "kernel": {"release": "6.12.48+deb13-amd64", "container": None},
+        "disk": [{"mount": "/", "total_bytes": 100 << 30, "free_bytes": 50 << 30}],
+        "memory": {"available_bytes": 8 << 30},
+        "simulated": False,
+        "modules_on_disk": True,
+        "now": 1_795_000_000.0,
+        "expected_written": 1_794_000_000.0,
+    },
+    "access": {
+        "simulated": False,
+        "users": {"alice": {"uid": 1000, "groups": ["alice", "render", "video"]}},
+        "devices": {KFD: {"path": KFD, **DEVICE}, RENDER: {"path": RENDER, **DEVICE}},
+        "tries": {"alice": {"groups": ["alice", "render", "video"], "opened": {KFD: "ok", RENDER: "ok"}}},
+    },
+    "driver": {
+        "simulated": False,
+        "modules": {"amdgpu": {"loaded": True}},
+        "kfd_present": True,
+        "nodes": [{"node": 0, "simd_count": 0}, {"node": 1, "simd_count": 56, "gfx": "gfx1032"}],
+        "gpus": [{"pci": "0000:03:00.0", "driver": "amdgpu", "gfx": "gfx1032", "amd": True}],
+    },
+    "rocm": {"simulated": False, "tools": {"rocminfo": tool(), "rocm-smi": tool()}},
+    "containers": {
+        "engine": {"version": "26.1.5", "error": ""},
+        "containers": {f"gpuhost-{name}": container(name) for name in PORTS},
+    },
+    "services": {
+        "ports": [{"address": "127.0.0.1", "port": port, "proto": "tcp"} for port in PORTS.values()],
+        "services": {
+            "anythingllm": {
+                "health": page('{"online": true}'),
+                "page": page("<!doctype html><title>AnythingLLM | Your personal LLM</title>"),
+                "setup": page('{"results": {"LLMProvider": "ollama"}}'),
+            },
+            "jupyter": {
+                "health": page('{"version": "2.17.0"}'),
+                "closed": page("", 403),
+                "open": {"status": 200, "error": ""},
+            },
+            "ollama": {
+                "health": page('{"version": "0.35.0"}'),
+                "version": page('{"version": "0.35.0"}'),
+                "tags": page('{"models": [{"name": "tiny:1b"}]}'),
+            },
+        },
+    },
+    "wiring": {
+        "address": "http://gpuhost-ollama:11434/api/version",
+        "from": {
+            name: {"resolved": True, "body": '{"version":"0.35.0"}'} for name in ("anythingllm", "jupyter")
+        },
+    },
+    "generate": {
+        "simulated": False,
+        "stand_in": None,
+        "call": {"response": "Red, green, blue.", "eval_count": 6, "done": True},
+        "loaded": {"size": 1_300_000_000, "size_vram": 1_300_000_000},
+        "log": {"gpu": True, "reasons": []},
+    },
+    "torch": {
+        "simulated": False,
+        "places": {
+            "host": torch_place(),
+            "gpuhost-jupyter": torch_place(override="10.3.0", version="2.12.0"),
+        },
+        "stand_ins": {"gpuhost-jupyter": None},
+    },
+}
+
+
+def expected() -> dict[str, Any]:
+    """A copy of what was planned, to be changed at will."""
+    return copy.deepcopy(EXPECTED)
+
+
+def seen(area: str) -> dict[str, Any]:
+    """A copy of what the probe of ``area`` sees on a healthy host, to be changed at will."""
+    return copy.deepcopy(SEEN[area])

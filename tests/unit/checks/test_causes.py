@@ -1,0 +1,270 @@
+"""One broken thing turns one check red; what follows from it is unverifiable and names the cause."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.unit.checks import healthy
+from verify.checks import AREAS, CHECKS, run_checks
+from verify.checks.context import Context
+from verify.result import FAIL, PASS, UNVERIFIABLE, Result, failed, settle
+
+Seen = dict[str, dict[str, Any]]
+
+NO_ANSWER = {"status": 0, "body": "", "error": "Connection refused"}
+
+
+def judge_all(seen: Seen, expected: dict[str, Any] | None = None) -> dict[str, Result]:
+    planned = expected or healthy.expected()
+    results = settle(result for check in CHECKS for result in check.judge(seen[check.area], planned))
+    assert len({result.id for result in results}) == len(results), "two results share an id"
+    return {result.id: result for result in results}
+
+
+def all_seen() -> Seen:
+    return {area: healthy.seen(area) for area in AREAS}
+
+
+def reds(results: dict[str, Result]) -> set[str]:
+    return {id for id, result in results.items() if result.status == FAIL}
+
+
+def test_a_host_as_planned_passes_every_check() -> None:
+    results = judge_all(all_seen())
+    assert {result.status for result in results.values()} == {PASS}, [
+        r for r in results.values() if r.status != PASS
+    ]
+    assert len(results) >= 80
+    assert {result.id.partition(".")[0] for result in results.values()} == set(AREAS)
+
+
+def test_ids_are_as_the_published_schema_says() -> None:
+    for id in judge_all(all_seen()):
+        assert re.fullmatch(r"[a-z]+(\.[A-Za-z0-9_@-]+)+", id), id
+
+
+def stop_ollama(seen: Seen) -> None:
+    seen["containers"]["containers"]["gpuhost-ollama"].update(
+        state="exited", exit_code=137, health="unhealthy", log="killed"
+    )
+    seen["services"]["services"]["ollama"] = {page: NO_ANSWER for page in ("health", "version", "tags")}
+    seen["services"]["ports"] = [row for row in seen["services"]["ports"] if row["port"] != 11434]
+    seen["wiring"]["from"] = {
+        name: {"resolved": False, "error": "ENOTFOUND"} for name in ("anythingllm", "jupyter")
+    }
+    seen["generate"].update(call={"error": "Connection refused"}, loaded=None)
+
+
+def hang_ollama(seen: Seen) -> None:
+    seen["containers"]["containers"]["gpuhost-ollama"].update(health="unhealthy")
+    seen["services"]["services"]["ollama"] = {
+        page: {**NO_ANSWER, "error": "timed out"} for page in ("health", "version", "tags")
+    }
+    seen["wiring"]["from"] = {
+        name: {"resolved": True, "error": "timed out"} for name in ("anythingllm", "jupyter")
+    }
+    seen["generate"].update(call={"error": "timed out"}, loaded=None)
+
+
+def stop_engine(seen: Seen) -> None:
+    seen["containers"] = {"engine": {"version": None, "error": "no engine listens there"}, "containers": {}}
+    for name, pages in seen["services"]["services"].items():
+        seen["services"]["services"][name] = {page: NO_ANSWER for page in pages} | (
+            {"open": {"status": 0, "error": "refused"}} if name == "jupyter" else {}
+        )
+    seen["services"]["ports"] = []
+    seen["wiring"]["from"] = {
+        name: {"resolved": None, "error": "no engine"} for name in ("anythingllm", "jupyter")
+    }
+    seen["generate"].update(call={"error": "Connection refused"}, loaded=None, log={"error": "no engine"})
+    seen["torch"]["places"]["gpuhost-jupyter"] = {"error": "no engine", "unreached": True}
+
+
+def break_device_group(seen: Seen) -> None:
+    seen["access"]["devices"][healthy.KFD]["group"] = "root"
+    seen["access"]["tries"]["alice"]["opened"][healthy.KFD] = "EACCES"
+
+
+def open_device_to_all(seen: Seen) -> None:
+    seen["access"]["devices"][healthy.RENDER]["mode"] = "0666"
+
+
+def take_user_out(seen: Seen) -> None:
+    seen["access"]["users"]["alice"]["groups"] = ["alice", "video"]
+    seen["access"]["tries"]["alice"] = {
+        "groups": ["alice", "video"],
+        "opened": {healthy.KFD: "EACCES", healthy.RENDER: "EACCES"},
+    }
+
+
+def replace_page(seen: Seen) -> None:
+    seen["services"]["services"]["anythingllm"]["page"] = healthy.page("<h1>502 Bad Gateway</h1>", 502)
+
+
+def publish_to_all(seen: Seen) -> None:
+    seen["containers"]["containers"]["gpuhost-jupyter"]["published"] = ["0.0.0.0:8888"]
+    seen["services"]["ports"].append({"address": "0.0.0.0", "port": 8888, "proto": "tcp"})
+
+
+def separate_networks(seen: Seen) -> None:
+    seen["wiring"]["from"]["anythingllm"] = {"resolved": False, "error": "ENOTFOUND"}
+
+
+def unload_driver(seen: Seen) -> None:
+    seen["driver"].update(modules={"amdgpu": {"loaded": False}}, nodes=[])
+    seen["driver"]["gpus"][0]["driver"] = None
+    for tool in seen["rocm"]["tools"].values():
+        tool["parsed"] = {"gpus": []}
+    for place in seen["torch"]["places"].values():
+        place.update(available=False, devices=[])
+        place["computed"].pop("cuda:0")
+
+
+def lose_a_model(seen: Seen) -> None:
+    seen["services"]["services"]["ollama"]["tags"] = healthy.page('{"models": []}')
+    seen["generate"].update(call={"error": "model 'tiny:1b' not found"}, loaded=None)
+
+
+def replace_torch(seen: Seen) -> None:
+    place = seen["torch"]["places"]["host"]
+    place.update(build="cuda", hip=None, cuda="12.8", available=False, devices=[])
+    place["computed"].pop("cuda:0")
+
+
+def set_override_in_a_container(seen: Seen) -> None:
+    seen["containers"]["containers"]["gpuhost-jupyter"]["environment"] = {
+        "HSA_OVERRIDE_GFX_VERSION": "11.0.0"
+    }
+    place = seen["torch"]["places"]["gpuhost-jupyter"]
+    place["environment"] = {"HSA_OVERRIDE_GFX_VERSION": "11.0.0"}
+    place.update(available=False, devices=[], device_error="RuntimeError: HIP error")
+
+
+def fall_back_to_cpu(seen: Seen) -> None:
+    seen["generate"]["loaded"]["size_vram"] = 0
+
+
+def find_no_gpu(seen: Seen) -> None:
+    fall_back_to_cpu(seen)
+    seen["generate"]["log"] = {
+        "gpu": False,
+        "reasons": [{"kind": "EACCES", "text": "open /dev/kfd: permission denied"}],
+    }
+
+
+BREAKS = [
+    (find_no_gpu, {"generate.ollama.discovery"}),
+    (stop_ollama, {"containers.ollama.running"}),
+    (hang_ollama, {"services.ollama.answers"}),
+    (stop_engine, {"containers.engine.answers"}),
+    (break_device_group, {"access.kfd.group"}),
+    (open_device_to_all, {"access.renderD128.mode"}),
+    (take_user_out, {"access.alice.member"}),
+    (replace_page, {"services.anythingllm.page"}),
+    (publish_to_all, {"containers.jupyter.published"}),
+    (separate_networks, {"wiring.anythingllm.ollama"}),
+    (unload_driver, {"driver.module.loaded"}),
+    (lose_a_model, {"services.ollama.model.tiny_1b"}),
+    (replace_torch, {"torch.host.build"}),
+    (set_override_in_a_container, {"containers.jupyter.override"}),
+    (fall_back_to_cpu, {"generate.ollama.residency"}),
+]
+
+
+@pytest.mark.parametrize(("break_it", "red"), BREAKS, ids=[row[0].__name__ for row in BREAKS])
+def test_one_broken_thing_turns_one_check_red(break_it: Callable[[Seen], None], red: set[str]) -> None:
+    seen = all_seen()
+    break_it(seen)
+    results = judge_all(seen)
+    assert reds(results) == red
+    for result in results.values():
+        if result.status == FAIL:
+            assert len(result.why) > 40, result
+            assert result.next, result
+        elif result.status == UNVERIFIABLE and result.why != "no engine":
+            assert result.why.startswith(f"follows from {next(iter(red))}: "), result
+
+
+def test_two_broken_things_are_both_red() -> None:
+    seen = all_seen()
+    stop_ollama(seen)
+    replace_page(seen)
+    assert reds(judge_all(seen)) == {"containers.ollama.running", "services.anythingllm.page"}
+
+
+def simulate(seen: Seen) -> dict[str, Any]:
+    expected = healthy.expected() | {"simulated": True}
+    for area in ("system", "access", "driver", "rocm", "generate", "torch"):
+        seen[area]["simulated"] = True
+    return expected
+
+
+GPU_CHECKS = re.compile(
+    r"driver\..*|access\..*\.opens\..*|rocm\..*\.gpus|generate\.ollama\.(residency|discovery)|torch\.[^.]*\.\w*gpu\w*"
+)
+
+
+def test_nothing_about_a_simulated_gpu_ever_passes() -> None:
+    seen = all_seen()
+    results = judge_all(seen, simulate(seen))
+    assert not reds(results)
+    about_gpu = {id for id, result in results.items() if GPU_CHECKS.fullmatch(id)}
+    assert len(about_gpu) > 15
+    for id in about_gpu:
+        assert results[id].status == UNVERIFIABLE, id
+        assert results[id].why.startswith("simulated"), id
+
+
+def test_nothing_about_the_gpu_of_a_stand_in_ever_passes() -> None:
+    seen = all_seen()
+    seen["generate"]["stand_in"] = healthy.STAND_IN
+    seen["containers"]["containers"]["gpuhost-ollama"]["stand_in"] = healthy.STAND_IN
+    seen["torch"]["stand_ins"]["gpuhost-jupyter"] = healthy.STAND_IN
+    seen["torch"]["places"]["gpuhost-jupyter"].update(build="cpu", version="2.6.0")
+    results = judge_all(seen)
+    assert not reds(results)
+    assert "STAND-IN" in results["containers.ollama.image"].seen
+    for id in (
+        "generate.ollama.residency",
+        "torch.gpuhost-jupyter.build",
+        "torch.gpuhost-jupyter.matmul_gpu0",
+    ):
+        assert results[id].status == UNVERIFIABLE, id
+        assert healthy.STAND_IN in results[id].why
+
+
+def test_a_failure_whose_need_is_not_known_stays_a_failure() -> None:
+    alone = failed(
+        "wiring.a.b", seen=1, wanted=2, why="it is broken", next="mend it", needs=("containers.b.running",)
+    )
+    assert settle([alone]) == [alone]
+
+
+def test_causes_that_point_at_each_other_end() -> None:
+    a = failed("a.b", seen=1, wanted=2, why="a", next="a", needs=("c.d",))
+    b = failed("c.d", seen=1, wanted=2, why="b", next="b", needs=("a.b",))
+    assert len(settle([a, b])) == 2
+
+
+class Quiet(Context):
+    """A context of a host on which every look breaks."""
+
+    snapshot: dict[str, Any] = {}
+
+
+def test_a_check_that_breaks_is_a_failure_of_its_own() -> None:
+    results = run_checks(
+        healthy.expected() | {"access": {"devices": [{}]}}, Quiet(healthy.expected()), ["access"]
+    )
+    assert [result.id for result in results] == ["access.check.ran"]
+    assert results[0].status == FAIL
+    assert "KeyError" in str(results[0].seen)
+
+
+def test_an_unknown_check_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(ValueError, match="no check is named gpu; there are system, access"):
+        run_checks(healthy.expected(), Quiet(healthy.expected()), ["gpu"])
