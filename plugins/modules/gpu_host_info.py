@@ -1,0 +1,77 @@
+#!/usr/bin/python
+"""Ansible door to :mod:`verify.snapshot`, with the state of gpuhost's own seals, lease and steps."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gpu_host_info
+short_description: Says what a host is, in one document
+description:
+  - Looks at the operating system, kernel, GPUs, devices, packages, driver, ROCm, containers, ports and PyTorch environments.
+  - Reads files; starts no process for it, changes nothing, and needs only Python 3.9 on the host.
+  - A part that cannot be read holds C(error); the rest still comes. The document is C(verify/schema/snapshot-1.json).
+  - Works as a normal user; C(snapshot.needs_root) then lists what root would add.
+options:
+  network:
+    description: Addresses that the host is to be able to reach. They are tried at once, for at most five seconds each.
+    type: list
+    elements: str
+    default: []
+  ca_certificates:
+    description: Texts of further CA certificates (PEM) to trust for O(network), which the host need not have yet.
+    type: list
+    elements: str
+    default: []
+  seals:
+    description: Whether to compare what gpuhost's roles own with their seals, and to read the lease and the long steps.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    description: Looks only, so it does the same in check mode.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  gpu_host_info:
+  register: host
+
+- name: Look at the host, and whether it reaches the site's mirror with the site's own CA
+  gpu_host_info:
+    network: ["https://mirror.example.org/debian/dists/trixie/Release"]
+    ca_certificates: ["{{ lookup('ansible.builtin.file', 'site-ca.pem') }}"]
+    seals: false
+"""
+
+RETURN = r"""
+snapshot:
+  description: The snapshot, schema 1. See docs/snapshot.md.
+  returned: always
+  type: dict
+  sample:
+    schema: 1
+    simulated: false
+    os: {id: debian, version_id: "13", arch: x86_64}
+    gpus: [{pci: "0000:03:00.0", vendor_id: "1002", device_id: 73ff, driver: amdgpu, gfx: gfx1032}]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.onhost import lease, seals, steps
+from ansible.module_utils.verify import snapshot
+
+
+def main() -> None:
+    urls = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(
+        argument_spec={"network": urls, "ca_certificates": urls, "seals": {"type": "bool", "default": True}},
+        supports_check_mode=True,
+    )
+    asked = module.params
+    want = {"network": asked["network"], "ca": asked["ca_certificates"]}
+    own = {"seals": seals.status, "lease": lease.read, "steps": steps.status} if asked["seals"] else {}
+    module.exit_json(changed=False, snapshot=snapshot.take("/", want, own))
+
+
+if __name__ == "__main__":
+    main()
