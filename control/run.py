@@ -128,14 +128,14 @@ def _collect(folder: Path, selection: Selection, returncode: int, seconds: float
     codes = [_code(record) for record in hosts.values()]
     exit_code = worst(codes) if codes else ExitCode.NO_HOST
     if returncode != 0 and exit_code == ExitCode.DONE:
-        exit_code = ExitCode.OWN_FAULT
+        exit_code = ExitCode.BUG
     return Run(folder, selection, hosts, {k: v for k, v in examined.items() if v}, seconds, int(exit_code))
 
 
 def _code(record: dict[str, Any]) -> ExitCode:
     """A refused host says by its worst finding what kind of refusal it was."""
     if record["status"] == "lost":
-        return ExitCode.OWN_FAULT
+        return ExitCode.BUG
     refusals = [one for one in record["findings"] if one["level"] == "refuse"]
     if record["status"] == "refused" and refusals:
         return worst(findings.CATALOGUE[one["id"]].exit_code for one in refusals)

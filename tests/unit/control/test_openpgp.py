@@ -1,0 +1,42 @@
+"""Fingerprints are those that GnuPG prints for the same keys."""
+
+from pathlib import Path
+
+import pytest
+
+from control import openpgp
+
+SAMPLES = Path(__file__).parents[2] / "samples" / "openpgp"
+KEYS = {
+    "ed25519.asc": "7F0CAFE6FEC79685D703FF38654ADF418D675516",
+    "rsa2048.asc": "D3E44B44004E4B799B8E23CA2E033F5300D63EC9",
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), KEYS.items())
+def test_an_armoured_key_has_the_fingerprint_that_gpg_prints(name: str, expected: str) -> None:
+    assert openpgp.fingerprint((SAMPLES / name).read_bytes()) == expected
+
+
+@pytest.mark.parametrize(("name", "expected"), KEYS.items())
+def test_a_binary_key_has_the_same_fingerprint(name: str, expected: str) -> None:
+    assert openpgp.fingerprint(openpgp.dearmoured((SAMPLES / name).read_bytes())) == expected
+
+
+def test_a_pinned_fingerprint_may_be_written_with_blanks_and_in_lower_case() -> None:
+    assert openpgp.normalised("7f0c afe6 FEC7 9685  D703") == "7F0CAFE6FEC79685D703"
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b"not a key at all",
+        b"-----BEGIN PGP PUBLIC KEY BLOCK-----\nno blank line",
+        openpgp.dearmoured((SAMPLES / "rsa2048.asc").read_bytes())[:40],
+    ],
+    ids=["empty", "text", "broken armour", "cut short"],
+)
+def test_what_is_no_whole_key_is_refused(damaged: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        openpgp.fingerprint(damaged)
