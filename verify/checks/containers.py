@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 
 from ..engine import EngineError
 from ..result import Result, compare, judged
-from .context import Context, stand_in
-
-OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
+from .context import Context
+from .inspection import OVERRIDE, STAND_IN, look
 
 RESTART_POLICIES = ("unless-stopped", "always")
 
@@ -50,49 +49,6 @@ def _log(name: str, found: dict[str, Any], ctx: Context) -> str:
     except EngineError:
         return ""
     return lines[-1][:300] if lines else ""
-
-
-def look(inspected: dict[str, Any]) -> dict[str, Any]:
-    """What is judged here out of an inspection (``GET /containers/<name>/json``); pure."""
-    state, host, config = (inspected.get(key) or {} for key in ("State", "HostConfig", "Config"))
-    bindings = (host.get("PortBindings") or {}).items()
-    return {
-        "exists": True,
-        "state": state.get("Status"),
-        "exit_code": state.get("ExitCode"),
-        "health": (state.get("Health") or {}).get("Status"),
-        "health_output": _last_health_output(state),
-        "image": config.get("Image"),
-        "image_id": inspected.get("Image"),
-        "stand_in": stand_in(inspected),
-        "privileged": bool(host.get("Privileged")),
-        "cap_drop": sorted(_capability(name) for name in host.get("CapDrop") or []),
-        "cap_add": sorted(_capability(name) for name in host.get("CapAdd") or []),
-        "security_opt": sorted(host.get("SecurityOpt") or []),
-        "published": sorted(
-            {
-                f"{one.get('HostIp') or '0.0.0.0'}:{one['HostPort']}"
-                for _, all in bindings
-                for one in all or []
-            }
-        ),
-        "network_mode": host.get("NetworkMode"),
-        "restart_policy": (host.get("RestartPolicy") or {}).get("Name"),
-        "devices": sorted(row["PathOnHost"] for row in host.get("Devices") or []),
-        "groups": sorted(host.get("GroupAdd") or []),
-        "environment": dict(
-            one.partition("=")[::2] for one in config.get("Env") or [] if one.startswith(OVERRIDE)
-        ),
-    }
-
-
-def _last_health_output(state: dict[str, Any]) -> str:
-    log = (state.get("Health") or {}).get("Log") or []
-    return str(log[-1].get("Output", "")).strip()[-200:] if log else ""
-
-
-def _capability(name: str) -> str:
-    return name.upper().removeprefix("CAP_")
 
 
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
@@ -174,12 +130,12 @@ def _healthy(row: dict[str, Any], saw: dict[str, Any]) -> Result:
 def _image(row: dict[str, Any], saw: dict[str, Any]) -> Result:
     as_planned = saw["image"] == row["image"] or (saw["planned_image_id"] or "-") == saw["image_id"]
     stale = as_planned and saw["planned_image_id"] not in (None, saw["image_id"])
-    marked = f"{saw['image']} (STAND-IN: {saw['stand_in']})" if saw["stand_in"] is not None else saw["image"]
+    seen = {"image": saw["image"]} | ({} if saw["stand_in"] is None else {STAND_IN: saw["stand_in"]})
     return judged(
         f"containers.{row['name']}.image",
         as_planned and not stale,
-        seen=f"{marked}, an older one of that name" if stale else marked,
-        wanted=row["image"],
+        seen=seen | ({"older": "an image of that name that is no longer the present one"} if stale else {}),
+        wanted={"image": row["image"]},
         why=f"{row['container']} was made from {saw['image']}"
         + (", before that name got its present image" if stale else f", and the plan says {row['image']}")
         + ": what was checked for this GPU is another program.",

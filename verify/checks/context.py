@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ..engine import Engine, EngineError
+from .inspection import stand_in
 
 BODY_LIMIT = 1 << 20
-
-STAND_IN_LABEL = "org.gpuhost.stand-in"
 
 _no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -163,9 +162,3 @@ class Context:
     def stand_in(self, name: str) -> str | None:
         """What a container's stand-in label says, ``None`` for the real thing."""
         return stand_in(self.container(name))
-
-
-def stand_in(inspected: Mapping[str, Any]) -> str | None:
-    """What the stand-in label of an inspected container says, ``None`` when it has no such label."""
-    labels = (inspected.get("Config") or {}).get("Labels") or {}
-    return labels.get(STAND_IN_LABEL)

@@ -12,8 +12,8 @@ from typing import Any
 
 from ..engine import EngineError
 from ..result import Result, compare, failed, judged, unverifiable
-from .containers import OVERRIDE
 from .context import Context, Ran, run
+from .inspection import OVERRIDE
 
 # Importing torch from a cold disk takes half a minute on a slow host; a HIP initialisation that hangs takes
 # for ever.
@@ -51,21 +51,24 @@ def _on_host(row: dict[str, Any]) -> dict[str, Any]:
 
 def _inside(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """The same, in a container: the folder of checks is mounted there, read-only."""
-    inspected = ctx.container(row["where"])
-    mounted = next(
-        (m["Destination"] for m in inspected.get("Mounts") or [] if Path(m["Destination"]).name == HOME.name),
-        None,
-    )
-    if mounted is None:
-        return {"import_error": None, "error": "the folder of checks is not mounted there", "unreached": True}
+    folder = mounted_at(HOME, ctx.container(row["where"]).get("Mounts") or [])
+    if folder is None:
+        return {"error": "the folder of checks is not mounted there"}
     argv = [row["python"], "-m", "verify", "torch", "--json"]
     try:
-        code, out, err = ctx.engine.exec(
-            row["where"], argv, workdir=str(Path(mounted).parent), timeout=SECONDS + 20
-        )
+        code, out, err = ctx.engine.exec(row["where"], argv, workdir=str(folder), timeout=SECONDS + 20)
     except EngineError as error:
-        return {"error": error.message, "unreached": True}
+        return {"error": error.message}
     return read(Ran(code, out, err))
+
+
+def mounted_at(home: Path, mounts: list[dict[str, Any]]) -> Path | None:
+    """The folder, inside a container, that holds the package ``verify`` of this host; pure."""
+    for mount in mounts:
+        source, target = Path(mount.get("Source") or "/-"), Path(mount["Destination"])
+        if home == source or source in home.parents:
+            return (target / home.relative_to(source)).parent
+    return None
 
 
 def read(done: Ran) -> dict[str, Any]:

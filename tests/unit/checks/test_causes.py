@@ -51,7 +51,7 @@ def stop_ollama(seen: Seen) -> None:
     seen["containers"]["containers"]["gpuhost-ollama"].update(
         state="exited", exit_code=137, health="unhealthy", log="killed"
     )
-    seen["services"]["services"]["ollama"] = {page: NO_ANSWER for page in ("health", "version", "tags")}
+    seen["services"]["services"]["ollama"] = dict.fromkeys(("health", "version", "tags"), NO_ANSWER)
     seen["services"]["ports"] = [row for row in seen["services"]["ports"] if row["port"] != 11434]
     seen["wiring"]["from"] = {
         name: {"resolved": False, "error": "ENOTFOUND"} for name in ("anythingllm", "jupyter")
@@ -73,7 +73,7 @@ def hang_ollama(seen: Seen) -> None:
 def stop_engine(seen: Seen) -> None:
     seen["containers"] = {"engine": {"version": None, "error": "no engine listens there"}, "containers": {}}
     for name, pages in seen["services"]["services"].items():
-        seen["services"]["services"][name] = {page: NO_ANSWER for page in pages} | (
+        seen["services"]["services"][name] = dict.fromkeys(pages, NO_ANSWER) | (
             {"open": {"status": 0, "error": "refused"}} if name == "jupyter" else {}
         )
     seen["services"]["ports"] = []
