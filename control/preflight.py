@@ -11,8 +11,8 @@ from control import findings, openpgp, planner, seals, support
 from control.findings import Finding
 from control.wishes import Problem, problems
 
-#: Runs ``gpu_host_info`` on the host with these arguments and returns Ansible's result.
-Look = Callable[[dict[str, Any]], dict[str, Any]]
+#: Runs a module that only looks on the host, with these arguments, and returns Ansible's result.
+Look = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 @dataclass
@@ -77,17 +77,15 @@ def examine(host: str, wishes: dict[str, Any], look: Look, given: dict[str, Any]
     if result.refused:
         return result
 
-    answer = look({"seals": True})
+    answer = look("gpu_host_info", {"seals": True})
     if answer.get("failed") or "snapshot" not in answer:
         result.failure = {"failed": True, **answer}
         return result
     result.snapshot = answer["snapshot"]
     _decide(result, wishes)
-    if result.due and not result.refused and (urls := result.plan.get("needs_urls")):
+    if result.due and not result.refused:
         # Only now: a converged host is not asked what it can reach, and a refused one need not be.
-        network = look({"seals": False, "network": urls, "ca_certificates": authorities, "apt": _apt(wishes, result)})
-        result.snapshot["network"] = network.get("snapshot", {}).get("network", [])
-        _decide(result, wishes)
+        _ask_network(result, wishes, look, authorities)
     return result
 
 
@@ -100,6 +98,19 @@ def _decide(result: Examination, wishes: dict[str, Any]) -> None:
     sealed = result.snapshot.get("seals") or {}
     result.due = seals.due(result.plan, sealed, wishes, full=wishes["preflight_full"])
     result.drift = seals.drifted(sealed)
+
+
+def _ask_network(result: Examination, wishes: dict[str, Any], look: Look, authorities: list[str]) -> None:
+    if urls := result.plan.get("needs_urls"):
+        answer = look("gpu_host_info", {"seals": False, "network": urls, "ca_certificates": authorities})
+        result.snapshot["network"] = answer.get("snapshot", {}).get("network", [])
+        _decide(result, wishes)
+    apt = result.plan["roles"]["sources"]["apt"]
+    if apt and not result.refused:
+        key = openpgp.dearmoured(Path(wishes["sources_apt_key"]).expanduser().read_bytes()).hex()
+        mirror = {"url": apt["url"], "suite": apt["suite"], "key": key, "ca_certificates": authorities}
+        if problem := look("gpuhost_mirror_info", mirror).get("problem"):
+            result.findings.append(findings.make(problem["id"], result.host, f"{apt['url']}: {problem['seen']}"))
 
 
 def _ours(given: dict[str, Any]) -> dict[str, Any]:
@@ -144,11 +155,3 @@ def _check_key(host: str, wishes: dict[str, Any]) -> list[Finding]:
         return [findings.make("GH-KEY-FINGERPRINT", host, f"{path} has the fingerprint {actual}", pinned=pinned)]
     return []
 
-
-def _apt(wishes: dict[str, Any], result: Examination) -> list[dict[str, str]]:
-    """The site's mirror with its key, so that the host can check the signature before it is told to trust it."""
-    wanted = result.plan["roles"]["sources"]["apt"]
-    if not wanted:
-        return []
-    key = openpgp.dearmoured(Path(wishes["sources_apt_key"]).expanduser().read_bytes())
-    return [{"url": wanted["url"], "suite": wanted["suite"], "key": key.hex()}]

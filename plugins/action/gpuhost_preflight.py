@@ -26,8 +26,8 @@ class ActionModule(ActionBase):
         host = task_vars["inventory_hostname"]
         wishes = actions.wishes(self._templar, task_vars)
 
-        def look(arguments: dict[str, Any]) -> dict[str, Any]:
-            return self._execute_module("gpu_host_info", arguments, task_vars=task_vars)
+        def look(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+            return self._execute_module(module, arguments, task_vars=task_vars)
 
         outcome = preflight.examine(host, wishes, look, given=task_vars)
         actions.record("hosts", host, outcome.as_dict())
