@@ -26,7 +26,10 @@ _CONNECTION = (
     (r"Permission denied \(|Too many authentication failures|Load key .* error", "GH-SSH-KEY"),
     (r"Missing sudo password|sudo: a password is required|Incorrect sudo password|Sorry, try again", "GH-SUDO-PASSWORD"),
     (r"is not in the sudoers file|may not run sudo", "GH-SUDO-PASSWORD"),
-    (r"python\S*: (?:not found|No such file)|No such file or directory.*python|interpreter .* was not found", "GH-PYTHON-MISSING"),
+    (
+        r"python\S*: (?:not found|No such file)|No such file or directory.*python|interpreter .* was not found",
+        "GH-PYTHON-MISSING",
+    ),
 )
 
 

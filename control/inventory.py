@@ -18,7 +18,7 @@ GROUP = "gpuhost"
 LOCAL_SITE = "local"
 
 
-class BadInput(Exception):
+class BadInputError(Exception):
     """What was asked for cannot be meant; ``findings`` has every problem, not the first."""
 
     def __init__(self, found: list[Finding]) -> None:
@@ -43,11 +43,11 @@ def select(site: str, host_list: str, scratch: Path) -> Selection:
     :param site: a folder of ``inventory/``; empty means this machine, or the hosts of ``host_list`` alone.
     :param host_list: ``user@gpu01:2222,gpu02``; empty means every host of the site.
     :param scratch: folder in which an inventory for hosts outside any site is written.
-    :raises BadInput: with every problem found.
+    :raises BadInputError: with every problem found.
     """
     asked = [one.strip() for one in host_list.split(",") if one.strip()]
     if host_list and not asked:
-        raise BadInput([findings.make("GH-INPUT-UNKNOWN-HOST", "", f"--host {host_list!r} names no host")])
+        raise BadInputError([findings.make("GH-INPUT-UNKNOWN-HOST", "", f"--host {host_list!r} names no host")])
     if site or not asked:
         return _of_site(site or LOCAL_SITE, asked)
     return _ad_hoc(asked, scratch)
@@ -58,17 +58,17 @@ def _of_site(site: str, asked: list[str]) -> Selection:
     if not folder.is_dir() or site == COMMON_INVENTORY.name:
         sites = sorted(one.name for one in INVENTORY_DIR.iterdir() if one.is_dir() and one != COMMON_INVENTORY)
         near = nearest(site, sites) or ", ".join(sites)
-        raise BadInput([findings.make("GH-INPUT-UNKNOWN-SITE", "", f"there is no inventory/{site}", near=near)])
+        raise BadInputError([findings.make("GH-INPUT-UNKNOWN-SITE", "", f"there is no inventory/{site}", near=near)])
     wrong = check_site(folder)
     if wrong:
-        raise BadInput(wrong)
+        raise BadInputError(wrong)
     hosts = _hosts(folder)
     if not hosts:
         seen = f"the group {GROUP} of inventory/{site} has no host"
-        raise BadInput([findings.make("GH-INPUT-EMPTY-GROUP", "", seen, site=site)])
+        raise BadInputError([findings.make("GH-INPUT-EMPTY-GROUP", "", seen, site=site)])
     unknown = [one for one in asked if one not in hosts]
     if unknown:
-        raise BadInput([_unknown_host(one, site, hosts) for one in unknown])
+        raise BadInputError([_unknown_host(one, site, hosts) for one in unknown])
     local = any(variables.get("ansible_connection") == "local" for variables in hosts.values())
     chosen = tuple(asked) or tuple(hosts)
     return Selection(site, (COMMON_INVENTORY, folder), chosen, bool(asked), local)
@@ -99,7 +99,7 @@ def _hosts(folder: Path) -> dict[str, dict[str, Any]]:
     try:
         manager = InventoryManager(loader=DataLoader(), sources=[str(COMMON_INVENTORY), str(folder)])
     except Exception as error:  # Ansible raises several kinds; each means that the site's files cannot be read
-        raise BadInput([findings.make("GH-INPUT-INVENTORY", "", str(error), file=str(folder.name))]) from error
+        raise BadInputError([findings.make("GH-INPUT-INVENTORY", "", str(error), file=str(folder.name))]) from error
     return {host.get_name(): host.get_vars() for host in manager.list_hosts(GROUP)}
 
 
@@ -109,7 +109,7 @@ def _ad_hoc(asked: list[str], scratch: Path) -> Selection:
         user, _, rest = one.rpartition("@")
         name, _, port = rest.partition(":")
         if not name or (port and not port.isdigit()):
-            raise BadInput([findings.make("GH-INPUT-UNKNOWN-HOST", "", f"{one!r} is not [user@]host[:port]")])
+            raise BadInputError([findings.make("GH-INPUT-UNKNOWN-HOST", "", f"{one!r} is not [user@]host[:port]")])
         variables: dict[str, Any] = {"ansible_host": name}
         if user:
             variables["ansible_user"] = user
@@ -149,7 +149,9 @@ def _variable_blocks(path: Path, document: Any) -> list[dict[str, Any]]:
 def _group_blocks(group: Any) -> list[dict[str, Any]]:
     if not isinstance(group, dict):
         return []
-    blocks = [group.get("vars"), *(group.get("hosts") or {}).values()] if _is_map(group.get("hosts")) else [group.get("vars")]
+    blocks = (
+        [group.get("vars"), *(group.get("hosts") or {}).values()] if _is_map(group.get("hosts")) else [group.get("vars")]
+    )
     children = group.get("children")
     nested = [block for child in (children.values() if _is_map(children) else []) for block in _group_blocks(child)]
     return [block for block in blocks if isinstance(block, dict)] + nested

@@ -58,9 +58,7 @@ class Examination:
         }
         if refuse and self.refused:
             result["failed"] = True
-            result["msg"] = "\n".join(
-                finding.sentence() for finding in self.findings if finding.level == "refuse"
-            )
+            result["msg"] = "\n".join(finding.sentence() for finding in self.findings if finding.level == "refuse")
         return result
 
 
@@ -154,4 +152,3 @@ def _check_key(host: str, wishes: dict[str, Any]) -> list[Finding]:
     if actual != openpgp.normalised(pinned):
         return [findings.make("GH-KEY-FINGERPRINT", host, f"{path} has the fingerprint {actual}", pinned=pinned)]
     return []
-

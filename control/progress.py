@@ -37,6 +37,7 @@ class Follower:
     def __init__(self, folder: Path, hosts: Sequence[str]) -> None:
         self._folder = folder
         self._stream: IO[str] | None = None
+        self._planned: set[str] = set()
         self.lines = {host: HostLine(host) for host in hosts}
 
     def news(self) -> list[dict[str, Any]]:
@@ -63,6 +64,16 @@ class Follower:
         except (OSError, ValueError):
             return {}
 
+    def plans(self) -> list[str]:
+        """Lines on the plans that have become known since the last call."""
+        fresh = []
+        for host in self.lines:
+            path = self._folder / "hosts" / f"{host}.json"
+            if host not in self._planned and path.exists():
+                self._planned.add(host)
+                fresh += plan_lines(host, json.loads(path.read_text(encoding="utf-8")))
+        return fresh
+
     def _apply(self, event: dict[str, Any]) -> None:
         line = self.lines.get(event["host"])
         if line is None:
@@ -73,6 +84,26 @@ class Follower:
             line.changed += bool(event.get("changed"))
         elif event["event"] in ("failed", "unreachable") and not event.get("rescued"):
             line.ended = event["event"]
+
+
+def plan_lines(host: str, examined: dict[str, Any]) -> list[str]:
+    """What is about to be done to a host, in a few lines; empty where nothing is or where it is refused."""
+    made, due = examined.get("plan") or {}, examined.get("due") or {}
+    if not made or not due:
+        return []
+    choices = {decision["topic"]: decision["choice"] for decision in made["decisions"]}
+    gpus = [f"{one['name']} ({one['gfx']})" for one in made["gpus"] if one["use"]]
+    if made["simulated"]:
+        gpus = [f"SIMULATED {gpu}" for gpu in gpus]
+    cost = made["cost"]
+    services = [one["service"] for one in made["roles"]["services"]["containers"]]
+    return [
+        f"{host}  plan: {made['system']}, {', '.join(gpus) or 'no GPU'}; "
+        + ", ".join(f"{topic} {choices[topic]}" for topic in ("driver", "ROCm", "PyTorch") if topic in choices),
+        f"{host}  plan: run {', '.join(due)}",
+        f"{host}  plan: services {', '.join(services) or 'none'}; fetch about {_size(cost['download_bytes'])}, "
+        f"disk {_size(cost['disk_bytes'])}, {'a reboot' if cost['reboot'] else 'no reboot'}",
+    ]
 
 
 class PlainDisplay:
@@ -86,6 +117,8 @@ class PlainDisplay:
         self._told: dict[str, float] = {}
 
     def refresh(self) -> None:
+        for line in self._follower.plans():
+            print(line, flush=True)
         for event in self._follower.news():
             host, role = event["host"], event.get("role", "")
             if event["event"] == "start" and role and self._role.get(host) != role:
@@ -127,6 +160,8 @@ class LiveDisplay:
         if now - self._drawn < 0.25:
             return
         self._drawn = now
+        for line in self._follower.plans():
+            self._live.console.print(line, highlight=False, markup=False)
         self._live.update(self._table(), refresh=True)
 
     def _table(self) -> Any:

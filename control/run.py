@@ -11,13 +11,13 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from control import ansible, findings
 from control.exitcodes import ExitCode, worst
-from control.inventory import BadInput, Selection, select
+from control.inventory import BadInputError, Selection, select
 from control.paths import REPORTS_DIR, ROOT
 from control.progress import Display, display
 
@@ -68,12 +68,12 @@ class Run:
 def execute(request: Request) -> Run:
     """Run the playbook and return how every host ended. The full log is in the run folder.
 
-    :raises BadInput: before any host is contacted.
+    :raises BadInputError: before any host is contacted.
     """
     folder = _new_folder(request.site or ("hosts" if request.hosts else "local"))
     try:
         selection = select(request.site, request.hosts, folder)
-    except BadInput:
+    except BadInputError:
         _discard(folder)
         raise
     started = time.monotonic()
@@ -152,7 +152,7 @@ def _lost(host: str, returncode: int, folder: Path) -> dict[str, Any]:
 
 
 def _new_folder(site: str) -> Path:
-    stamp = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H%M%S.%f")[:-3] + "Z"
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S.%f")[:-3] + "Z"
     folder = REPORTS_DIR / site / stamp
     folder.mkdir(parents=True)
     return folder
@@ -189,5 +189,3 @@ def _read(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-
-

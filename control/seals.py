@@ -26,9 +26,7 @@ def role_input(role: str, wishes: dict[str, Any], plan_part: dict[str, Any]) -> 
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def due(
-    plan: dict[str, Any], seals: dict[str, Any], wishes: dict[str, Any], full: bool = False
-) -> dict[str, str]:
+def due(plan: dict[str, Any], seals: dict[str, Any], wishes: dict[str, Any], full: bool = False) -> dict[str, str]:
     """Roles that must run on a host, in order, each with the reason in a few words.
 
     ``verify`` runs after any other role, because what they changed has to be proven again.

@@ -49,7 +49,7 @@ def type_error(value: Any, option: Mapping[str, Any]) -> str:
     if is_template(value):
         return ""
     wanted = option.get("type", "str")
-    if isinstance(value, bool) and wanted != "bool" or not isinstance(value, _PYTHON_TYPES[wanted]):
+    if (isinstance(value, bool) and wanted != "bool") or not isinstance(value, _PYTHON_TYPES[wanted]):
         return f"is {_kind(value)} {value!r}, must be {wanted}"
     choices = option.get("choices")
     for one in value if wanted == "list" else [value]:

@@ -16,7 +16,7 @@ from control import run
 from control.console import console, show_findings
 from control.exitcodes import ExitCode, worst
 from control.findings import CATALOGUE
-from control.inventory import BadInput
+from control.inventory import BadInputError
 from control.paths import ROOT
 
 _MARK = {"done": "[green]✓[/]", "act": "[yellow]![/]"}
@@ -48,7 +48,7 @@ def guarded(action: Callable[[], int], as_json: bool) -> int:
     """Run ``action``; bad input becomes its findings and its exit code, on the terminal or as JSON."""
     try:
         return action()
-    except BadInput as wrong:
+    except BadInputError as wrong:
         code = worst(CATALOGUE[one.id].exit_code for one in wrong.findings)
         found = [one.as_dict() for one in wrong.findings]
         if as_json:

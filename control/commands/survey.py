@@ -16,7 +16,7 @@ from control.commands.common import Target, findings_of, guarded, outcome, print
 from control.console import console, show_findings
 from control.exitcodes import ExitCode
 from control.findings import CATALOGUE, make
-from control.inventory import BadInput
+from control.inventory import BadInputError
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ def drift(options: Options) -> int:
     return guarded(lambda: _shown(options, "drift", _show_drift), options.json)
 
 
+def services(options: Options) -> int:
+    """Which services the hosts run, in what state, and where to reach them."""
+    return guarded(lambda: _shown(options, "services", _show_services), options.json)
+
+
 def info(options: Options) -> int:
     """The technical record of the hosts: their snapshots."""
     return guarded(lambda: _shown(options, "info", _show_info), options.json)
@@ -54,9 +59,7 @@ def info(options: Options) -> int:
 def _shown(options: Options, command: str, show: Any) -> int:
     variables = {"preflight_cpu_only": True} if options.cpu else {}
     target = options.target
-    finished = run.execute(
-        run.Request(command, "survey", target.site, target.host, variables, target.options, quiet=True)
-    )
+    finished = run.execute(run.Request(command, "survey", target.site, target.host, variables, target.options, quiet=True))
     code = finished.exit_code or (_refusal(finished) if command == "plan" else 0)
     if options.json:
         print_json({**outcome(finished), "exit_code": code, "examined": finished.examined})
@@ -85,7 +88,7 @@ def _plan_recorded(options: Options) -> int:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BadInput([make("GH-INPUT-FILE", "", f"{path}: {error}", variable="--snapshot")]) from error
+        raise BadInputError([make("GH-INPUT-FILE", "", f"{path}: {error}", variable="--snapshot")]) from error
     wishes = {name: value for role in (roles.PREFLIGHT, *roles.ROLES) for name, value in roles.defaults(role).items()}
     wishes["preflight_cpu_only"] = options.cpu
     made = planner.plan(document.get("snapshot", document), wishes, support.load(), path.stem).as_dict()
@@ -163,13 +166,29 @@ def _sealed(examined: dict[str, Any]) -> str:
 
 
 def _services(snapshot: dict[str, Any], made: dict[str, Any]) -> str:
-    running = {one["name"]: one for one in (snapshot.get("engine") or {}).get("containers", [])}
-    parts = []
+    return "\n".join(f"{service} {state}" for service, state, _ in _running(snapshot, made))
+
+
+def _running(snapshot: dict[str, Any], made: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Service, state and address of every container that the plan wants."""
+    there = {one["name"]: one for one in (snapshot.get("engine") or {}).get("containers") or []}
+    rows = []
     for wanted in made.get("roles", {}).get("services", {}).get("containers", []):
-        state = running.get(wanted["name"], {})
-        words = state.get("health") or state.get("state") or "absent"
-        parts.append(f"{wanted['service']} {words} {', '.join(one.rpartition(':')[0] for one in wanted['ports'])}")
-    return "\n".join(parts)
+        found = there.get(wanted["name"], {})
+        state = found.get("health") or found.get("state") or "absent"
+        rows.append((wanted["service"], state, ", ".join(port.rpartition(":")[0] for port in wanted["ports"])))
+    return rows
+
+
+def _show_services(out: Console, finished: run.Run) -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("host", "service", "state", "address on the host"):
+        table.add_column(column)
+    for host, examined in sorted(finished.examined.items()):
+        for service, state, address in _running(examined["snapshot"], examined["plan"]):
+            colour = {"healthy": "green", "running": "green"}.get(state, "red")
+            table.add_row(f"[bold]{host}[/]", service, f"[{colour}]{state}[/]", f"http://{address}")
+    out.print(table)
 
 
 def _show_drift(out: Console, finished: run.Run) -> None:

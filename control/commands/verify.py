@@ -30,9 +30,7 @@ def verify(options: Options) -> int:
 
 def _verify(options: Options) -> int:
     target = options.target
-    finished = run.execute(
-        run.Request("verify", "verify", target.site, target.host, {}, target.options, options.json)
-    )
+    finished = run.execute(run.Request("verify", "verify", target.site, target.host, {}, target.options, options.json))
     written = report.write(finished.folder)
     for wanted, kind in ((options.junit, "junit"), (options.html, "html")):
         if wanted:

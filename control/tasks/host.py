@@ -121,6 +121,18 @@ def info(c: Context, host: str = "", site: str = "", json: bool = False, ask_sud
     _end(survey.info(survey.Options(Target(host, site, ask_sudo), json=json)))
 
 
+@task(help=_COMMON)
+def services(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
+    """The services of the hosts: their state and their addresses.
+
+    Example:  ./gpuhost services --site lab
+    """
+    from control.commands import survey
+    from control.commands.common import Target
+
+    _end(survey.services(survey.Options(Target(host, site, ask_sudo), json=json)))
+
+
 @task(help={**_COMMON, "purge-data": "Also delete models, notebooks and workspaces. Cannot be undone"})
 def remove(
     c: Context,

@@ -34,5 +34,3 @@ class ActionModule(ActionBase):
             actions.record("results", host, verdict.results)
         result.update(verdict.as_result())
         return result
-
-

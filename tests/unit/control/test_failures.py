@@ -8,8 +8,14 @@ from control import failures, findings
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("Failed to connect to the host via ssh: ssh: connect to host gpu03 port 22: No route to host", "GH-HOST-UNREACHABLE"),
-        ("Failed to connect to the host via ssh: ssh: connect to host 10.0.0.3 port 22: Connection timed out", "GH-HOST-UNREACHABLE"),
+        (
+            "Failed to connect to the host via ssh: ssh: connect to host gpu03 port 22: No route to host",
+            "GH-HOST-UNREACHABLE",
+        ),
+        (
+            "Failed to connect to the host via ssh: ssh: connect to host 10.0.0.3 port 22: Connection timed out",
+            "GH-HOST-UNREACHABLE",
+        ),
         ("Failed to connect to the host via ssh: admin@gpu03: Permission denied (publickey,password).", "GH-SSH-KEY"),
         ("Failed to connect to the host via ssh: Host key verification failed.", "GH-SSH-HOSTKEY"),
         ("Missing sudo password", "GH-SUDO-PASSWORD"),
@@ -23,7 +29,9 @@ def test_a_host_that_cannot_be_worked_on_says_why(message: str, expected: str) -
 
 
 def test_sudo_that_wants_a_password_is_the_same_whichever_way_ansible_tells_it() -> None:
-    outcome = failures.of_result("gpu03", "Look", {"module_stderr": "sudo: a password is required\n", "msg": "MODULE FAILURE"})
+    outcome = failures.of_result(
+        "gpu03", "Look", {"module_stderr": "sudo: a password is required\n", "msg": "MODULE FAILURE"}
+    )
     assert outcome.findings[0]["id"] == "GH-SUDO-PASSWORD"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from control import inventory
-from control.inventory import BadInput, select
+from control.inventory import BadInputError, select
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def ids(caught: pytest.ExceptionInfo[BadInput]) -> list[str]:
+def ids(caught: pytest.ExceptionInfo[BadInputError]) -> list[str]:
     return [one.id for one in caught.value.findings]
 
 
@@ -47,28 +47,28 @@ def test_hosts_outside_any_site_get_an_inventory_of_their_own(site: Path, tmp_pa
 
 
 def test_an_unknown_site_is_told_with_the_nearest(site: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(BadInputError) as caught:
         select("mime", "", tmp_path)
     assert ids(caught) == ["GH-INPUT-UNKNOWN-SITE"]
     assert "mine" in caught.value.findings[0].next
 
 
 def test_every_unknown_host_is_told_at_once(site: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(BadInputError) as caught:
         select("mine", "gpu1,gpu02,nowhere", tmp_path)
     assert ids(caught) == ["GH-INPUT-UNKNOWN-HOST"] * 2
 
 
 @pytest.mark.parametrize("hosts", [",", "user@", "host:port"])
 def test_a_host_list_that_means_nothing_is_refused(site: Path, tmp_path: Path, hosts: str) -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(BadInputError) as caught:
         select("", hosts, tmp_path)
     assert ids(caught) == ["GH-INPUT-UNKNOWN-HOST"]
 
 
 def test_an_empty_group_is_refused(site: Path, tmp_path: Path) -> None:
     (site / "hosts.yml").write_text("gpuhost:\n  hosts: {}\n")
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(BadInputError) as caught:
         select("mine", "", tmp_path)
     assert ids(caught) == ["GH-INPUT-EMPTY-GROUP"]
 
@@ -76,7 +76,7 @@ def test_an_empty_group_is_refused(site: Path, tmp_path: Path) -> None:
 def test_all_mistakes_of_all_files_are_told_with_file_and_name(site: Path, tmp_path: Path) -> None:
     (site / "group_vars" / "all.yml").write_text("rocm_strean: auto\nservices_enabled: ollama\n")
     (site / "hosts.yml").write_text("gpuhost:\n  hosts:\n    gpu01: {amdgpu_drver: inbox}\n  vars: {pytorch_build: fast}\n")
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(BadInputError) as caught:
         select("mine", "", tmp_path)
     seen = " ".join(one.seen for one in caught.value.findings)
     assert len(caught.value.findings) == 4
@@ -86,7 +86,7 @@ def test_all_mistakes_of_all_files_are_told_with_file_and_name(site: Path, tmp_p
 
 def test_a_file_that_does_not_parse_is_told_with_its_line(site: Path, tmp_path: Path) -> None:
     (site / "group_vars" / "all.yml").write_text("a: 1\nb: [\n")
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(BadInputError) as caught:
         select("mine", "", tmp_path)
     assert ids(caught) == ["GH-INPUT-INVENTORY"]
     assert "line 3" in caught.value.findings[0].seen

@@ -47,9 +47,7 @@ def test_a_drifted_item_names_itself_as_the_reason() -> None:
     host = sealed()
     host["services"]["items"]["container:gpuhost-ollama"] = {"ok": False, "sealed": "a", "now": "b"}
     assert seals.due(PLAN, host, WISHES)["services"] == "drifted: container:gpuhost-ollama"
-    assert seals.drifted(host) == [
-        {"role": "services", "item": "container:gpuhost-ollama", "difference": "a → b"}
-    ]
+    assert seals.drifted(host) == [{"role": "services", "item": "container:gpuhost-ollama", "difference": "a → b"}]
 
 
 @pytest.mark.parametrize("role", roles.ROLES)
