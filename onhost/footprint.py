@@ -16,6 +16,7 @@ from typing import Any, Callable
 from . import files, paths
 from .container_values import container_values
 from .host import Host
+from .venvs import distributions
 
 Item = dict[str, Any]
 Values = dict[str, Any]
@@ -139,15 +140,6 @@ def _venv(item: Item, host: Host) -> Values:
         return {}
     found = {f"package {name}": version for name, version in distributions(top).items()}
     return {"python": (top / "bin" / "python").exists(), **found}
-
-
-def distributions(venv: Path) -> dict[str, str]:
-    """Version by name of what is installed in a virtual environment, read from the names of its records."""
-    found = {}
-    for record in venv.glob("lib/python3*/site-packages/*.dist-info"):
-        name, _, version = record.name[: -len(".dist-info")].partition("-")
-        found[name.lower().replace("_", "-")] = version
-    return dict(sorted(found.items()))
 
 
 def _ownership(path: Path, host: Host) -> Values:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
+from pathlib import Path
 from typing import Any, Callable
 
 from . import files, paths, units
+from .clock import boot_id, now, uptime
 from .finding import FindingError
 
 #: An owner that was silent for longer, with no unit of ours at work, is taken for dead.
@@ -39,14 +40,10 @@ def acquire(
     with files.locked(_lock()):
         lease = files.read_json(paths.lease()) or {}
         holder = lease.get("owner") or {}
-        if (
-            holder
-            and not _same(holder, owner)
-            and not _stale(lease, owner, takeover_seconds, owner_dead, at_work)
-        ):
+        if holder and not _same(holder, owner) and not _stale(lease, owner, takeover_seconds, owner_dead, at_work):
             raise FindingError("GH-LOCKED", _told(lease))
         mine = _same(holder, owner)
-        since = lease["since"] if mine else _now()
+        since = lease["since"] if mine else now()
         _store(owner, since)
         return not mine
 
@@ -67,7 +64,7 @@ def touch() -> None:
     """The heartbeat is fresh, whoever holds the host: work done here shows that its run is alive."""
     with files.locked(_lock()):
         lease = files.read_json(paths.lease()) or {}
-        if lease.get("owner") and lease.get("boot_id") == _boot_id():
+        if lease.get("owner") and lease.get("boot_id") == boot_id():
             _store(lease["owner"], lease["since"])
 
 
@@ -81,10 +78,8 @@ def release(owner: Owner) -> bool:
         return True
 
 
-def _stale(
-    lease: dict[str, Any], owner: Owner, limit: float, owner_dead: bool, at_work: Callable[[], list[str]]
-) -> bool:
-    if lease.get("boot_id") != _boot_id():
+def _stale(lease: dict[str, Any], owner: Owner, limit: float, owner_dead: bool, at_work: Callable[[], list[str]]) -> bool:
+    if lease.get("boot_id") != boot_id():
         return True
     if owner_dead and lease["owner"].get("machine_id") == owner.get("machine_id"):
         return True
@@ -93,18 +88,18 @@ def _stale(
 
 def _silence(lease: dict[str, Any]) -> float:
     """Seconds since the last heartbeat, by a clock that nobody sets; endless after a reboot."""
-    if lease.get("boot_id") != _boot_id():
+    if lease.get("boot_id") != boot_id():
         return float("inf")
-    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - float(lease.get("uptime") or 0.0))
+    return max(0.0, uptime() - float(lease.get("uptime") or 0.0))
 
 
 def _store(owner: Owner, since: str) -> None:
     document = {
         "owner": owner,
         "since": since,
-        "heartbeat": _now(),
-        "uptime": time.clock_gettime(time.CLOCK_BOOTTIME),
-        "boot_id": _boot_id(),
+        "heartbeat": now(),
+        "uptime": uptime(),
+        "boot_id": boot_id(),
     }
     files.write_json(paths.lease(), document, mode=0o644)
 
@@ -122,13 +117,5 @@ def _same(one: Owner, other: Owner) -> bool:
     return bool(one) and all(str(one.get(key)) == str(other.get(key)) for key in _IDENTITY)
 
 
-def _boot_id() -> str:
-    return paths.under("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def _lock() -> Any:
+def _lock() -> Path:
     return paths.state() / ".lease.lock"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import time
 from pathlib import Path
 from typing import Any
 
 from . import files, paths
+from .clock import now
 from .footprint import ABSENT, Item, difference, explain, fingerprint_of, item_id
 from .host import Host, unit_name
 
@@ -110,11 +110,6 @@ def forget(role: str) -> bool:
     for path in known:
         path.unlink()
     return bool(known)
-
-
-def now() -> str:
-    """This moment, UTC, ISO 8601."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _as_found(item: Item, host: Host) -> dict[str, Any]:

@@ -104,9 +104,7 @@ def repair(report: Report) -> None:
     plan = _simulate(["-f", "install"], report, "")
     if plan.removed or plan.downgraded:
         lost = ", ".join([*plan.removed, *plan.downgraded])
-        raise FindingError(
-            "GH-DPKG-INTERRUPTED", f"{', '.join(half)}; to repair that, apt would remove {lost}"
-        )
+        raise FindingError("GH-DPKG-INTERRUPTED", f"{', '.join(half)}; to repair that, apt would remove {lost}")
     _act(["-f", "install", "-y", "--no-remove", *_KEEP_CONFIGURATION], report, 0, len(half))
 
 
