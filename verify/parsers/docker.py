@@ -1,4 +1,6 @@
-"""Docker Engine: `/version` and `/info` of the API, `docker version|info --format '{{json .}}'`, and `docker version`'s text."""
+"""Docker Engine: `/version` and `/info` of the API, as `docker version` and `docker info` give them in JSON too, and
+the text of `docker version`.
+"""
 
 from __future__ import annotations
 

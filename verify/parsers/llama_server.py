@@ -11,8 +11,12 @@ from typing import Any
 
 PREFIX = re.compile(r"^\d+\.\d+\.\d+\.\d+ [A-Z] ", re.MULTILINE)
 FAILED = re.compile(r"failed to initialize (?:ROCm|CUDA|HIP): (.*)")
-ROW = re.compile(r"^\s*(?:- )?(?P<id>[A-Z][A-Za-z]*\d*)\s*: (?P<name>.+) \((?P<total>\d+) MiB, (?P<free>\d+) MiB free\)$", re.MULTILINE)
-CUDA_ROW = re.compile(r"^\s*Device (?P<n>\d+): (?P<name>.+?), (?:(?P<gfx>gfx\w+)[^,]*|compute capability (?P<cc>[\d.]+)), VMM", re.MULTILINE)
+ROW = re.compile(
+    r"^\s*(?:- )?(?P<id>[A-Z][A-Za-z]*\d*)\s*: (?P<name>.+) \((?P<total>\d+) MiB, (?P<free>\d+) MiB free\)$", re.MULTILINE
+)
+CUDA_ROW = re.compile(
+    r"^\s*Device (?P<n>\d+): (?P<name>.+?), (?:(?P<gfx>gfx\w+)[^,]*|compute capability (?P<cc>[\d.]+)), VMM", re.MULTILINE
+)
 VULKAN_ROW = re.compile(r"^ggml_vulkan: (?P<n>\d+) = (?P<name>.+?) \| uma: (?P<uma>[01])", re.MULTILINE)
 
 
@@ -20,7 +24,8 @@ def parse(text: str) -> dict[str, Any]:
     """`{devices, gpu, offloaded, backends}` and `error`, `kind` where the GPU could not be used.
 
     devices: GPUs only, `{id: "ROCm0", backend, name, gfx, total_bytes, free_bytes}`; free can exceed total on an APU.
-    gpu: True where a GPU is there and used as far as the text tells, False where it is not, None where the text tells neither.
+    gpu: True where a GPU is there and used as far as the text tells, False where it is not, None where the text
+    tells neither.
     offloaded: `[layers, of]` or None. backends: those whose library was loaded or that hold buffers.
     kind: `no_device` (the build found none), `gpu_error`, or `unknown` (nothing about devices in the text).
     """
@@ -41,7 +46,10 @@ def parse(text: str) -> dict[str, Any]:
 def problem(said: str, devices: list[dict[str, Any]]) -> dict[str, str] | None:
     failed = FAILED.search(said)
     if failed:
-        return {"error": failed.group(0), "kind": "no_device" if "no ROCm-capable device" in said or "no CUDA" in said else "gpu_error"}
+        return {
+            "error": failed.group(0),
+            "kind": "no_device" if "no ROCm-capable device" in said or "no CUDA" in said else "gpu_error",
+        }
     if re.search(r"^Available devices:\s*(\(none\))?\s*$", said, re.MULTILINE) and not devices:
         return {"error": "Available devices: (none)", "kind": "no_device"}
     broken = re.search(r"(?:ROCm|CUDA) error: .*", said)

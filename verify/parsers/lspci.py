@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 DEVICE = re.compile(
-    r"^(?P<slot>(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]) (?P<kind>[^:\[\n]+?)(?: \[(?P<class>[0-9a-f]{4})\])?: (?P<rest>.*)$"
+    r"^(?P<slot>(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]) "
+    r"(?P<kind>[^:\[\n]+?)(?: \[(?P<class>[0-9a-f]{4})\])?: (?P<rest>.*)$"
 )
 #: Words of display controllers and accelerators, for output without class numbers.
 GPU_KINDS = ("VGA compatible controller", "Display controller", "3D controller", "Processing accelerators")
@@ -15,8 +16,8 @@ GPU_KINDS = ("VGA compatible controller", "Display controller", "3D controller",
 def parse(text: str) -> dict[str, Any]:
     """`{devices: [{pci, class, kind, vendor_id, device_id, revision, name, gpu, amd, driver, modules}]}`.
 
-    `pci` is whole (`0000:03:00.0`). Ids are None where lspci ran without `-n`. `driver` is None where none is bound *or* lspci ran
-    without `-k`: `driver_shown` says which for the whole output. `error` with kind `no_tool`, or `unknown` for a text
+    `pci` is whole (`0000:03:00.0`). Ids are None where lspci ran without `-n`. `driver` is None where none is
+    bound *or* lspci ran without `-k`: `driver_shown` says which for the whole output. `error` with kind `no_tool`, or `unknown` for a text
     without a device.
     """
     devices: list[dict[str, Any]] = []

@@ -25,10 +25,12 @@ REASONS = (
 
 
 def parse(text: str) -> dict[str, Any]:
-    """`{version, devices, gpu, override, reasons, driver_hints}`.
+    """`{version, devices, gpu, override, reasons}`.
 
-    devices: one per "inference compute" line, `{library: "rocm"|"cuda"|"vulkan"|"cpu"|…, compute, name, pci, integrated, total}`.
-    gpu: True where a device other than the CPU was chosen, False where only the CPU was, None where no choice is in the text.
+    devices: one per "inference compute" line,
+    `{library: "rocm"|"cuda"|"vulkan"|"cpu"|…, compute, name, pci, integrated, total}`.
+    gpu: True where a device other than the CPU was chosen, of whichever maker; False where only the CPU was;
+    None where no choice is in the text.
     reasons: `{kind, text}` in the order of the log, each kind once; a chosen GPU can have some (it failed later).
     `error` with kind `unknown` where nothing of Ollama's is in the text.
     """

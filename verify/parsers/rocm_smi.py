@@ -25,9 +25,9 @@ NOTHING = ("", "n/a", "none")
 
 
 def parse(text: str) -> dict[str, Any]:
-    """`{driver_version, gpus: [{index, device_id, name, gfx, node, pci, vram_bytes, sku, unique_id}]}`; what is not told is None.
+    """`{driver_version, gpus: [{index, device_id, name, gfx, node, pci, vram_bytes, sku, unique_id}]}`.
 
-    `error` with kind `not_loaded`, `no_gpu` or `unknown` where there is no GPU in the text.
+    What is not told is None. `error` with kind `not_loaded`, `no_gpu` or `unknown` where there is no GPU in the text.
     """
     cards, driver = from_json(text) or from_text(text)
     if not cards:

@@ -33,8 +33,9 @@ def parse(text: str) -> dict[str, Any]:
 
     agents: `{name, marketing_name, vendor, type: "CPU"|"GPU"|"DSP"|…, node, chip_id: "744c", compute_units,
     pci_bus: "03:00.0", memory_bytes, isas: […]}`. gpus: those of type GPU, `name` their gfx target.
-    `complete` is False where the text ends before rocminfo's last line. kind is `not_loaded`, the name of the error that opening
-    /dev/kfd gave, `hsa`, or `unknown`. An answer without GPUs is no error: the caller decides what it means.
+    `complete` is False where the text ends before rocminfo's last line. kind is `not_loaded`, the name of the
+    error that opening /dev/kfd gave, `hsa`, or `unknown`. An answer without GPUs is no error:
+    the caller decides what it means.
     """
     said = plain(text)
     version = re.search(r"^ROC[km] module version (\S+) is loaded", said, re.MULTILINE)

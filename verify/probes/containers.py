@@ -37,7 +37,7 @@ HOST_CONFIG = (
 def look_engine(host: Host) -> dict[str, Any]:
     """`present` says that there is an engine here, `error` why it does not answer."""
     present = host.exists(SOCKET) or host.exists("/usr/bin/dockerd")
-    empty = {"version": None, "api_version": None, "containers": [], "networks": [], "volumes": []}
+    empty: dict[str, Any] = {"version": None, "api_version": None, "containers": [], "networks": [], "volumes": []}
     if not present:
         return {"present": False, **empty}
     from ..engine import EngineError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from .host import Host
@@ -36,7 +35,7 @@ def versions(host: Host, module: str, version: str) -> list[dict[str, Any]]:
 def build_state(host: Host, module: str, version: str, kernel: str, arch: str) -> str:
     """`installed` where DKMS's link for the kernel names this version. Source: dkms, `_is_module_installed`."""
     said = host.link(f"{TREE}/{module}/kernel-{kernel}-{arch}") or ""
-    return "installed" if re.search(rf"(^|/){re.escape(version)}/{re.escape(kernel)}/{re.escape(arch)}/?$", said) else "built"
+    return "installed" if said.rstrip("/").split("/")[-3:] == [version, kernel, arch] else "built"
 
 
 def row(module: str, version: str, kernel: str | None, arch: str | None, state: str) -> dict[str, Any]:

@@ -69,5 +69,3 @@ def name_containers(ports: Any, containers: Any) -> None:
     for row in ports:
         if row["process"] in (None, "docker-proxy", "dockerd"):
             row["container"] = published.get(row["port"])
-
-

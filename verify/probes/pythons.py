@@ -9,9 +9,19 @@ from .host import Host
 from .packages import entries
 
 SYSTEM = "/usr/bin/python3"
-#: Where environments are looked for: two levels below /opt and /srv, one below a home.
-ENVIRONMENTS = ("/opt/*/pyvenv.cfg", "/opt/*/*/pyvenv.cfg", "/srv/*/pyvenv.cfg", "/root/*/pyvenv.cfg", "/home/*/*/pyvenv.cfg")
-SYSTEM_TORCH = ("/usr/lib/python3*/dist-packages", "/usr/local/lib/python3*/dist-packages", "/usr/lib/python3*/site-packages")
+#: Where environments are looked for: two levels below /opt, one below /srv and a home.
+ENVIRONMENTS = (
+    "/opt/*/pyvenv.cfg",
+    "/opt/*/*/pyvenv.cfg",
+    "/srv/*/pyvenv.cfg",
+    "/root/*/pyvenv.cfg",
+    "/home/*/*/pyvenv.cfg",
+)
+SYSTEM_TORCH = (
+    "/usr/lib/python3*/dist-packages",
+    "/usr/lib/python3*/site-packages",
+    "/usr/local/lib/python3*/dist-packages",
+)
 
 
 def look_python(host: Host) -> dict[str, Any]:

@@ -110,7 +110,8 @@ def look_cpu(host: Host) -> dict[str, Any]:
 
 
 def look_memory(host: Host) -> dict[str, Any]:
-    said = {name: int(kib) * 1024 for name, kib in re.findall(r"^(\w+):\s+(\d+) kB", host.text("/proc/meminfo"), re.MULTILINE)}
+    rows = re.findall(r"^(\w+):\s+(\d+) kB", host.text("/proc/meminfo"), re.MULTILINE)
+    said = {name: int(kib) * 1024 for name, kib in rows}
     return {
         "total_bytes": said["MemTotal"],
         "available_bytes": said.get("MemAvailable", said["MemFree"]),

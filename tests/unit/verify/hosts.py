@@ -123,10 +123,25 @@ class Card:
 RX6600 = Card("73ff", revision="c7", gfx_version=100302, simds=56, vram=8573157376, gtt=16 * GIB, render_minor=128)
 RX6700XT = Card("73df", revision="c1", gfx_version=100301, simds=80, vram=12868124672, gtt=16 * GIB, render_minor=128)
 RX7900XTX = Card(
-    "744c", revision="c8", gfx_version=110000, simds=192, vram=25753026560, gtt=32 * GIB, render_minor=128, unique_id="a1ffb3c9d5e7f011"
+    "744c",
+    revision="c8",
+    gfx_version=110000,
+    simds=192,
+    vram=25753026560,
+    gtt=32 * GIB,
+    render_minor=128,
+    unique_id="a1ffb3c9d5e7f011",
 )
 RAPHAEL = Card(
-    "164e", "0000:0f:00.0", revision="c1", gfx_version=100306, simds=4, vram=GIB // 2, gtt=16377958400, render_minor=129, boot_vga=False
+    "164e",
+    "0000:0f:00.0",
+    revision="c1",
+    gfx_version=100306,
+    simds=4,
+    vram=GIB // 2,
+    gtt=16377958400,
+    render_minor=129,
+    boot_vga=False,
 )
 NVIDIA = Card("2684", "0000:01:00.0", vendor="10de", revision="a1", driver="nvidia", render_minor=128)
 VIRTIO = Card("1050", "0000:00:01.0", vendor="1af4", revision="01", driver="virtio-pci")
@@ -148,7 +163,8 @@ class System:
 
 
 def debian(version: str, codename: str, kernel: str, python: str, python_version: str) -> System:
-    release = f'PRETTY_NAME="Debian GNU/Linux {version} ({codename})"\nVERSION_ID="{version}"\nVERSION_CODENAME={codename}\nID=debian\n'
+    release = f'PRETTY_NAME="Debian GNU/Linux {version} ({codename})"\nVERSION_ID="{version}"\n'
+    release += f"VERSION_CODENAME={codename}\nID=debian\n"
     sources = f"Types: deb\nURIs: http://deb.debian.org/debian\nSuites: {codename} {codename}-updates\nComponents: main\n"
     packages = {
         f"linux-image-{kernel}": (kernel.split("-")[0] + "-1", "lists.debian.org"),
@@ -163,10 +179,10 @@ def debian(version: str, codename: str, kernel: str, python: str, python_version
 
 
 def ubuntu(version: str, codename: str, kernel: str, python: str, python_version: str) -> System:
-    release = (
-        f'PRETTY_NAME="Ubuntu {version} LTS"\nVERSION_ID="{version}"\nVERSION_CODENAME={codename}\nID=ubuntu\nID_LIKE=debian\n'
-    )
-    sources = f"Types: deb\nURIs: http://archive.ubuntu.com/ubuntu/\nSuites: {codename} {codename}-updates\nComponents: main universe\n"
+    release = f'PRETTY_NAME="Ubuntu {version} LTS"\nVERSION_ID="{version}"\n'
+    release += f"VERSION_CODENAME={codename}\nID=ubuntu\nID_LIKE=debian\n"
+    sources = f"Types: deb\nURIs: http://archive.ubuntu.com/ubuntu/\nSuites: {codename} {codename}-updates\n"
+    sources += "Components: main universe\n"
     packages = {
         f"linux-image-{kernel}": (kernel.removesuffix("-generic") + ".1", "lists.ubuntu.com"),
         f"linux-modules-extra-{kernel}": (kernel.removesuffix("-generic") + ".1", "lists.ubuntu.com"),
@@ -184,7 +200,11 @@ DEBIAN13 = debian("13", "trixie", "6.12.57+deb13-amd64", "python3.13", "3.13.5-2
 UBUNTU2204 = ubuntu("22.04", "jammy", "6.8.0-90-generic", "python3.10", "3.10.12-1~22.04.11")
 UBUNTU2404 = ubuntu("24.04", "noble", "6.14.0-37-generic", "python3.12", "3.12.3-1ubuntu0.8")
 ALPINE = System(
-    'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.22.2\nPRETTY_NAME="Alpine Linux v3.22"\n', "6.12.55-0-lts", "python3.12", render_gid=None, init="init"
+    'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.22.2\nPRETTY_NAME="Alpine Linux v3.22"\n',
+    "6.12.55-0-lts",
+    "python3.12",
+    render_gid=None,
+    init="init",
 )
 
 
@@ -214,22 +234,34 @@ class Builder:
         self.write("/proc/sys/kernel/version", "#1 SMP PREEMPT_DYNAMIC\n")
         self.write("/proc/cmdline", f"BOOT_IMAGE=/boot/vmlinuz-{system.kernel} root=UUID=5f2c ro quiet\n")
         processors = "".join(
-            f"processor\t: {n}\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD Ryzen 7 5700X 8-Core Processor\n\n" for n in range(16)
+            f"processor\t: {n}\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD Ryzen 7 5700X 8-Core Processor\n\n"
+            for n in range(16)
         )
         self.write("/proc/cpuinfo", processors)
-        self.write("/proc/meminfo", "MemTotal:       32768000 kB\nMemFree:  1000000 kB\nMemAvailable:   29000000 kB\nSwapTotal:      1000000 kB\n")
-        self.write("/proc/self/mounts", "/dev/nvme0n1p2 / ext4 rw,relatime 0 0\nproc /proc proc rw 0 0\ntmpfs /run tmpfs rw 0 0\n")
+        self.write(
+            "/proc/meminfo",
+            "MemTotal:       32768000 kB\nMemFree:  1000000 kB\nMemAvailable:   29000000 kB\nSwapTotal:      1000000 kB\n",
+        )
+        self.write(
+            "/proc/self/mounts", "/dev/nvme0n1p2 / ext4 rw,relatime 0 0\nproc /proc proc rw 0 0\ntmpfs /run tmpfs rw 0 0\n"
+        )
         self.write("/proc/1/comm", system.init + "\n")
         if system.init == "systemd":
             (self.root / "run/systemd/system").mkdir(parents=True)
         groups = "root:x:0:\nsudo:x:27:ada\nvideo:x:44:\nada:x:1000:\n"
         groups += f"render:x:{system.render_gid}:\n" if system.render_gid else ""
         self.write("/etc/group", groups)
-        self.write("/etc/passwd", "root:x:0:0::/root:/bin/bash\nada:x:1000:1000::/home/ada:/bin/bash\nnobody:x:65534:65534::/:/bin/false\n")
+        self.write(
+            "/etc/passwd",
+            "root:x:0:0::/root:/bin/bash\nada:x:1000:1000::/home/ada:/bin/bash\nnobody:x:65534:65534::/:/bin/false\n",
+        )
         self.write(f"/usr/bin/{system.python}", "")
         self.link("/usr/bin/python3", system.python)
         self.write("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", "\6\0\0\0\0")
-        self.write(f"/lib/modules/{system.kernel}/modules.dep", "kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.xz: kernel/drivers/video/backlight.ko\n")
+        self.write(
+            f"/lib/modules/{system.kernel}/modules.dep",
+            "kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.xz: kernel/drivers/video/backlight.ko\n",
+        )
         self.listen((22, 700, "sshd"))
         if system.sources:
             self.write(system.sources_file, system.sources)
@@ -238,7 +270,9 @@ class Builder:
         """Port, pid and name of listening processes, all on 0.0.0.0."""
         lines = ["  sl  local_address rem_address   st"]
         for n, (port, pid, name) in enumerate(ports):
-            lines.append(f"   {n}: 00000000:{port:04X} 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 {9000 + pid} 1")
+            lines.append(
+                f"   {n}: 00000000:{port:04X} 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 {9000 + pid} 1"
+            )
             self.write(f"/proc/{pid}/comm", name + "\n")
             if not (self.root / f"proc/{pid}/fd/3").is_symlink():
                 self.link(f"/proc/{pid}/fd/3", f"socket:[{9000 + pid}]")
@@ -292,7 +326,11 @@ class Builder:
         for name, value in {**ids, "subsystem_vendor": "1da2", "subsystem_device": "e447"}.items():
             self.write(f"{folder}/{name}", f"0x{value}\n", below)
         self.write(f"{folder}/boot_vga", f"{int(card.boot_vga)}\n", below)
-        for name, number_of in (("mem_info_vram_total", card.vram), ("mem_info_gtt_total", card.gtt), ("unique_id", card.unique_id)):
+        for name, number_of in (
+            ("mem_info_vram_total", card.vram),
+            ("mem_info_gtt_total", card.gtt),
+            ("unique_id", card.unique_id),
+        ):
             if number_of is not None:
                 self.write(f"{folder}/{name}", f"{number_of}\n", below)
         if card.driver:
@@ -330,7 +368,8 @@ class Builder:
             self.write("/lib/apk/db/installed", "".join(f"P:{n}\nV:{v}\nm:A <a@{o}>\n\n" for n, (v, o) in rows))
             return self
         blocks = (
-            f"Package: {n}\nStatus: install ok installed\nMaintainer: A <a@{o}>\nArchitecture: amd64\nVersion: {v}\nDescription: x\n" for n, (v, o) in rows
+            f"Package: {n}\nStatus: install ok installed\nMaintainer: A <a@{o}>\nArchitecture: amd64\nVersion: {v}\n"
+            for n, (v, o) in rows
         )
         self.write("/var/lib/dpkg/status", "\n".join(blocks) + "\n")
         return self
@@ -388,7 +427,9 @@ def classic(root: Path) -> Builder:
     made.write("/opt/webui/venv/lib/python3.10/site-packages/torch/version.py", torch)
     made.listen((22, 700, "sshd"), (11434, 900, "docker-proxy"))
     made.docker("27.5.1", [container("ollama", "ollama/ollama:rocm", 11434)])
-    made.add("amd.com", amdgpu_dkms="1:6.8.5.60204-2041575.22.04", rocm="6.2.4.60204-139~22.04", rocminfo="1.0.0.60204-139~22.04")
+    made.add(
+        "amd.com", amdgpu_dkms="1:6.8.5.60204-2041575.22.04", rocm="6.2.4.60204-139~22.04", rocminfo="1.0.0.60204-139~22.04"
+    )
     made.add("lists.ubuntu.com", dkms="2.8.7-2ubuntu2.2")
     return made.add("docker.com", docker_ce="5:27.5.1-1~ubuntu.22.04~jammy")
 
