@@ -62,3 +62,8 @@ def lease() -> Path:
 def library() -> Path:
     """The code that long steps run."""
     return state() / "lib"
+
+
+def homes() -> list[Path]:
+    """The folders that are gpuhost's alone."""
+    return [etc(), state(), under("/opt/gpuhost"), under("/srv/gpuhost")]

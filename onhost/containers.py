@@ -1,0 +1,100 @@
+"""Containers that can go back: the one before stays aside until the new one has proven itself."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import quote
+
+from . import paths
+from .finding import FindingError
+from .siblings import Engine, EngineError, engine
+
+SUFFIX = "-previous"
+STOP_SECONDS = 30
+
+
+class Containers:
+    """The containers of one engine, by name."""
+
+    def __init__(self, client: Engine | None = None) -> None:
+        # Stopping takes as long as the service needs to end.
+        self.engine = client or Engine(str(paths.under(engine.SOCKET)), timeout=STOP_SECONDS + 30)
+
+    def set_aside(self, name: str) -> bool:
+        """No container has ``name``; the one that had is stopped and kept as ``<name>-previous``.
+
+        Where an interrupted run left both, the older one is kept unless the newer one works: the newer was
+        never proven.
+        """
+        present, previous = self.engine.container(name), self.engine.container(name + SUFFIX)
+        if present is None:
+            return False
+        if previous is not None:
+            if not works(present):
+                self._delete(name)
+                return True
+            self._delete(name + SUFFIX)
+        self._post(f"/containers/{quote(name)}/stop?t={STOP_SECONDS}")
+        self._post(f"/containers/{quote(name)}/rename?name={quote(name + SUFFIX)}")
+        return True
+
+    def restore(self, name: str) -> bool:
+        """The container that was set aside runs again under its name; false when none was set aside."""
+        if self.engine.container(name + SUFFIX) is None:
+            return False
+        if self.engine.container(name) is not None:
+            self._delete(name)
+        self._post(f"/containers/{quote(name + SUFFIX)}/rename?name={quote(name)}")
+        self._post(f"/containers/{quote(name)}/start")
+        return True
+
+    def drop(self, name: str) -> bool:
+        """Nothing is set aside any more for ``name``; whether there was something."""
+        if self.engine.container(name + SUFFIX) is None:
+            return False
+        self._delete(name + SUFFIX)
+        return True
+
+    def explain_failure(self, name: str, lines: int = 8) -> str:
+        """Why the container does not work, in the words of its state, its health check and its log."""
+        found = self.engine.container(name)
+        if found is None:
+            return ""
+        state: dict[str, Any] = found.get("State") or {}
+        checks = (state.get("Health") or {}).get("Log") or []
+        said = str(checks[-1].get("Output") or "").strip() if checks else ""
+        parts = [f"{name} is {state.get('Status')}, exit code {state.get('ExitCode')}"]
+        parts += [f"health check: {said[-300:]}"] if said else []
+        try:
+            log = self.engine.logs(name, tail=lines).strip()
+        except EngineError as error:
+            log = f"no log: {error.message}"
+        return "\n".join([*parts, log])
+
+    def _delete(self, name: str) -> None:
+        """The container is gone; its volumes stay, whoever made them."""
+        try:
+            self.engine.delete(f"/containers/{quote(name)}?force=1")
+        except EngineError as error:
+            # 409: a removal of it is under way already; wait for its end.
+            if error.status not in (404, 409):
+                raise
+            self._wait_until_gone(name)
+
+    def _wait_until_gone(self, name: str, seconds: float = STOP_SECONDS) -> None:
+        deadline = time.monotonic() + seconds
+        while self.engine.container(name) is not None:
+            if time.monotonic() > deadline:
+                raise FindingError("GH-CONTAINER-UNHEALTHY", f"the engine does not get rid of {name}")
+            time.sleep(0.5)
+
+    def _post(self, path: str) -> None:
+        self.engine.post(path)
+
+
+def works(inspect: dict[str, Any]) -> bool:
+    """Whether a container runs and, where it has a health check, is healthy."""
+    state = inspect.get("State") or {}
+    health = (state.get("Health") or {}).get("Status", "healthy")
+    return bool(state.get("Running")) and health in ("healthy", "none")
