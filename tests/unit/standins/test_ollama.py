@@ -100,9 +100,7 @@ class Client:
         """Status, and one object or the list of a stream."""
         response, text = self.ask("POST", path, body)
         streamed = response.headers["Content-Type"] == "application/x-ndjson"
-        return response.status, [json.loads(line) for line in text.splitlines()] if streamed else json.loads(
-            text
-        )
+        return response.status, [json.loads(line) for line in text.splitlines()] if streamed else json.loads(text)
 
 
 def keep(folder: Path, data: bytes, media_type: str) -> dict[str, Any]:
@@ -196,9 +194,7 @@ def test_a_broken_part_is_found_and_thrown_away(client: Client) -> None:
 def test_two_pulls_at_once_both_see_the_end(tmp_path: Path, library: Path) -> None:
     slow = Client(tmp_path / "slow", library, rate=3_000_000)
     results: list[Any] = []
-    threads = [
-        threading.Thread(target=lambda: results.append(slow.post("/api/pull", model=MODEL))) for _ in range(2)
-    ]
+    threads = [threading.Thread(target=lambda: results.append(slow.post("/api/pull", model=MODEL))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -225,9 +221,7 @@ def test_what_was_pulled_is_listed_as_documented(pulled: Client) -> None:
 def test_show_has_the_documented_fields(pulled: Client) -> None:
     status, shown = pulled.post("/api/show", model=MODEL)
     assert status == 200
-    assert {"modelfile", "parameters", "template", "details", "model_info", "capabilities", "license"} <= set(
-        shown
-    )
+    assert {"modelfile", "parameters", "template", "details", "model_info", "capabilities", "license"} <= set(shown)
     assert shown["model_info"] == {"general.architecture": "llama"}
 
 
@@ -246,9 +240,7 @@ def test_generate_streams_the_text_and_then_the_counts(pulled: Client) -> None:
 def test_without_streaming_generate_and_chat_give_one_object(pulled: Client) -> None:
     generated = pulled.post("/api/generate", model=MODEL, prompt="hello", stream=False)[1]
     assert (generated["response"], generated["done"]) == (" one two", True)
-    chat = pulled.post(
-        "/api/chat", model=MODEL, messages=[{"role": "user", "content": "hello"}], stream=False
-    )[1]
+    chat = pulled.post("/api/chat", model=MODEL, messages=[{"role": "user", "content": "hello"}], stream=False)[1]
     assert chat["message"] == {"role": "assistant", "content": " one two"}
     assert "context" not in chat
 
@@ -266,9 +258,7 @@ def test_without_streaming_generate_and_chat_give_one_object(pulled: Client) -> 
         ({"format": {"type": "object"}}, {"json_schema": {"type": "object"}}),
     ],
 )
-def test_options_reach_what_computes(
-    pulled: Client, request_: dict[str, Any], passed: dict[str, Any]
-) -> None:
+def test_options_reach_what_computes(pulled: Client, request_: dict[str, Any], passed: dict[str, Any]) -> None:
     pulled.post("/api/generate", model=MODEL, prompt="hello", **request_)
     asked = pulled.runners.loaded()[0].asked
     assert passed.items() <= asked.items()
@@ -283,9 +273,7 @@ def test_ps_says_that_nothing_is_in_vram(pulled: Client) -> None:
 
 
 def test_an_empty_prompt_loads_and_keep_alive_0_unloads(pulled: Client) -> None:
-    assert (
-        pulled.post("/api/generate", model=MODEL, keep_alive="10m", stream=False)[1]["done_reason"] == "load"
-    )
+    assert pulled.post("/api/generate", model=MODEL, keep_alive="10m", stream=False)[1]["done_reason"] == "load"
     assert pulled.runners.keep_alive == 600
     assert len(pulled.runners.loaded()) == 1
     assert pulled.post("/api/generate", model=MODEL, keep_alive=0, stream=False)[1]["done_reason"] == "unload"
@@ -327,9 +315,7 @@ def test_delete_takes_the_blobs_away_too(pulled: Client) -> None:
         ("GET", "/api/nothing", None, 404, "404 page not found"),
     ],
 )
-def test_errors_are_the_documented_ones(
-    client: Client, method: str, path: str, body: Any, status: int, says: str
-) -> None:
+def test_errors_are_the_documented_ones(client: Client, method: str, path: str, body: Any, status: int, says: str) -> None:
     response, text = client.ask(method, path, body)
     assert response.status == status
     assert says in text.replace('\\"', '"')
@@ -377,9 +363,7 @@ def test_the_start_log_tells_the_override_and_that_there_is_no_gpu(
     assert "stand-in for Ollama, not Ollama" in log
 
 
-def test_it_does_not_start_where_it_cannot_write(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_it_does_not_start_where_it_cannot_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     (tmp_path / "home").write_text("a file, so nothing can be made below it")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert server.serve() == 1

@@ -92,7 +92,7 @@ class Api:
         self.store.delete(model.name)
 
     def generate(self, request: Request) -> Iterator[Answer]:
-        """The text as it is computed. An empty prompt only loads the model, or with keep_alive 0 unloads it."""
+        """The text as it is computed. An empty prompt only loads the model, keep_alive 0 with it unloads."""
         prompt = request.get("prompt", "")
         if prompt and request.get("system") and not request.get("raw"):
             prompt = f"{request['system']}\n{prompt}"

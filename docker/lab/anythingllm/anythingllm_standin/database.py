@@ -1,0 +1,31 @@
+"""`storage/anythingllm.db`: made at the first start, kept afterwards."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+
+class Database:
+    """The settings table. sqlite3.OperationalError where the folder is not writable for this user."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._run("CREATE TABLE IF NOT EXISTS system_settings (label TEXT PRIMARY KEY, value TEXT)")
+
+    def onboarded(self) -> bool:
+        return ("true",) in self._run("SELECT value FROM system_settings WHERE label = 'onboarding_complete'")
+
+    def mark_onboarded(self) -> None:
+        self._run("INSERT OR REPLACE INTO system_settings VALUES ('onboarding_complete', 'true')")
+
+    def _run(self, statement: str) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            return connection.execute(statement).fetchall()
+
+
+def set_up_by(environ: Mapping[str, str]) -> bool:
+    """Whether the environment alone says that this instance was set up (utils/boot/markOnboarded.js)."""
+    return any(environ.get(key) for key in ("LLM_PROVIDER", "VECTOR_DB", "AUTH_TOKEN", "JWT_SECRET"))
