@@ -114,10 +114,10 @@ def trouble(title: str, output: str) -> Trouble:
     host = _host(output)
     for cause in _CAUSES:
         if match := re.search(cause.pattern, output):
-            seen = f"{title} failed: {host or 'pip'}: {cause.seen}"
+            seen = f"{title} failed: {host or 'the package index'}: {cause.seen}"
             return Trouble(seen, _line_at(output, match.start()), cause.next, cause.code)
     if match := re.search(r"No matching distribution found for (\S+)", output):
-        where = host or "the package index that pip uses"
+        where = host or "the package index"
         return Trouble(
             f"{title} failed: {where} does not offer {match[1]} for this Python",
             _line_at(output, match.start()),

@@ -88,9 +88,10 @@ def _run(argv: list[str]) -> int:
         program.parse_cleanup()
         program.update_config()
     except ParseError as error:
-        print(
-            usage_error(str(error), error.context.name if error.context else None, tasks.ns), file=sys.stderr
-        )
+        print(usage_error(str(error), error.context.name if error.context else None, tasks.ns), file=sys.stderr)
+        return ExitCode.BAD_INPUT
+    except ValueError as error:  # Invoke hands an option's text to int() as it is
+        print(f"gpuhost: a number was expected: {error}\nHelp:  ./gpuhost COMMAND --help", file=sys.stderr)
         return ExitCode.BAD_INPUT
     except Exit as done:  # --list and --help end so, and what Invoke refuses
         if done.message:
@@ -113,9 +114,7 @@ def usage_error(message: str, command: str | None, commands: Collection) -> str:
     names = [name for name, _ in _lines(commands)]
     match = re.fullmatch(r"No idea what '(.*)' is!", message, re.DOTALL)
     if not match:
-        message = re.sub(
-            r"Flag <Argument: (\S+).*?> needed value and was not given one!", _needs_value, message
-        )
+        message = re.sub(r"Flag <Argument: (\S+).*?> needed value and was not given one!", _needs_value, message)
         where = f" {command}" if command in names else ""
         return f"gpuhost: {message}\nHelp:  ./gpuhost{where} --help"
     word = match[1]
@@ -130,7 +129,7 @@ def usage_error(message: str, command: str | None, commands: Collection) -> str:
         )
     else:
         kind, known, more = "command", names, "./gpuhost --list"
-    near = difflib.get_close_matches(word, known, n=2, cutoff=0.5)
+    near = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
     hint = f"Did you mean: {' or '.join(near)}?  " if near else ""
     return f"gpuhost: {word!r} is no {kind}.\n{hint}All of them:  {more}"
 
@@ -163,10 +162,7 @@ def report_own_fault(error: BaseException, argv: list[str]) -> int:
     frame = next((each for each in reversed(where) if each.filename.startswith(str(ROOT / "control"))), None)
     place = f"{Path(frame.filename).relative_to(ROOT)}:{frame.lineno}" if frame else "outside of control/"
     said = _one_line(error)
-    print(
-        f"\nGH-BUG  a fault of gpuhost itself, not of your machine or input (exit code {OWN_FAULT})",
-        file=sys.stderr,
-    )
+    print("\nGH-BUG  a fault of gpuhost itself, not of your machine or input", file=sys.stderr)
     for name, text in (
         ("what ", said),
         ("where", f"{place}, running: ./gpuhost {' '.join(argv)}"),

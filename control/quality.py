@@ -33,7 +33,7 @@ def pytest_command(
         " and ".join(f"not {marker}" for marker in left_out),
     ]
     if len(left_out) == len(MARKERS):
-        command += ["-q", "--numprocesses", "auto"]
+        command += ["-q", "--numprocesses", "auto", "--dist", "loadfile"]
     if expression:
         command += ["-k", expression]
     if durations:

@@ -75,7 +75,7 @@ def lint(c: Context) -> None:
 def bench(c: Context, runs: int = 5, site: str = "lab", json: bool = False) -> None:
     """Time `up` beside `up --full` and beside plain Ansible.
 
-    The hosts must be set up already. Plain Ansible runs with Ansible's own defaults instead of this repository's.
+    The hosts must be set up already. Plain Ansible runs with its own defaults, not with this repository's.
     The commands take turns within each round, so that a slow minute of the machine hits all of them alike.
 
     Examples:
@@ -83,8 +83,14 @@ def bench(c: Context, runs: int = 5, site: str = "lab", json: bool = False) -> N
       ./gpuhost bench --runs 9 --json
     """
     from control import bench as benchmark
+    from control.exitcodes import ExitCode
 
-    result = benchmark.measure(benchmark.subjects(site), runs)
+    try:
+        result = benchmark.measure(benchmark.subjects(site), runs)
+    except ValueError as error:
+        raise Exit(f"gpuhost: {error}", code=ExitCode.BAD_INPUT) from error
+    except benchmark.CommandFailedError as error:
+        raise Exit(f"gpuhost: nothing was measured: {error}", code=ExitCode.STEP_FAILED) from error
     print(benchmark.as_json(result) if json else benchmark.as_table(result))
 
 
