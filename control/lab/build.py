@@ -1,0 +1,258 @@
+"""Everything that the lab needs as images, in the right order and side by side."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import docker
+import requests
+
+from control import support
+from control.lab import digest, names, recipes, wheels
+from control.lab.images import Images, Say, scratch, workers
+from control.lab.recipes import HOST_INCLUDE, Base
+
+MIRROR_RELEASE = 12
+HOST_CONTEXT = names.CONTEXTS_DIR / "host"
+MIRROR_CONTEXT = names.CONTEXTS_DIR / "mirror"
+
+
+@dataclass(frozen=True)
+class Built:
+    """Tags of what a lab is made from."""
+
+    hosts: Mapping[int, str]
+    mirror: str
+
+
+Job = Callable[[Mapping[str, str]], str]
+
+
+def run_all(jobs: Mapping[str, tuple[set[str], Job]]) -> dict[str, str]:
+    """Results by name; each job starts when those it needs are done and gets their results.
+
+    The first failure stops new jobs and is raised once the running ones have ended.
+    """
+    sorter = TopologicalSorter({name: needs for name, (needs, _) in jobs.items()})
+    sorter.prepare()
+    done: dict[str, str] = {}
+    running: dict[Future[str], str] = {}
+    with ThreadPoolExecutor(workers()) as pool:
+        while sorter.is_active():
+            for name in sorter.get_ready():
+                needs, job = jobs[name]
+                running[pool.submit(job, {need: done[need] for need in needs})] = name
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                name = running.pop(future)
+                done[name] = future.result()
+                sorter.done(name)
+    return done
+
+
+def build(client: docker.DockerClient, releases: Sequence[int], say: Say) -> Built:
+    """Images of hosts of these Debian releases, and of a mirror with all they need, exist."""
+    maker = Images(client, say)
+    jobs: dict[str, tuple[set[str], Job]] = {}
+    for release in {*releases, MIRROR_RELEASE}:
+        jobs[f"base-{release}"] = (set(), _base(maker, host_base(release)))
+        jobs[f"host-{release}"] = ({f"base-{release}"}, _host(maker, release))
+    for release in releases:
+        jobs[f"apt-{release}"] = ({f"host-{release}"}, _apt(maker, release))
+    jobs["wheels"] = (set(), lambda _: _wheels(maker, releases))
+    jobs["mirror-base"] = ({f"base-{MIRROR_RELEASE}"}, _mirror_base(maker))
+    shipped = _add_stand_ins(maker, jobs)
+    jobs["registry"] = ({"mirror-base", *shipped}, _registry(maker, shipped))
+    parts = {"mirror-base", "registry", "wheels", *(f"apt-{release}" for release in releases)}
+    jobs["mirror"] = (parts, _mirror(maker, sorted(releases)))
+    done = run_all(jobs)
+    maker.drop_stages()
+    return Built({release: done[f"host-{release}"] for release in releases}, done["mirror"])
+
+
+def codename(release: int) -> str:
+    """Debian's name of a release, from the truth table."""
+    return support.load().system_by_id(f"debian-{release}").codename
+
+
+def host_base(release: int) -> Base:
+    return Base(codename(release), HOST_INCLUDE, variant="apt")
+
+
+def _base(maker: Images, base: Base) -> Job:
+    return lambda _: maker.base(base)
+
+
+def _host(maker: Images, release: int) -> Job:
+    def job(done: Mapping[str, str]) -> str:
+        base = done[f"base-{release}"]
+        tag = f"{names.IMAGES}/host-{release}:{digest.of(digest.of_folder(HOST_CONTEXT), base)}"
+        return maker.built(tag, f"host image, Debian {release}", HOST_CONTEXT, {"BASE": base})
+
+    return job
+
+
+def _apt(maker: Images, release: int) -> Job:
+    """The apt archive of one release: what its host image lacks of the packages that roles may install."""
+
+    def job(done: Mapping[str, str]) -> str:
+        host = done[f"host-{release}"]
+        packages = support.load().packages_for(f"debian-{release}")
+        args = {
+            "HOST": host,
+            "ARCHIVE": recipes.ARCHIVE,
+            "SUITE": codename(release),
+            "COMPONENTS": " ".join(names.APT_COMPONENTS),
+            "PACKAGES": " ".join(packages),
+        }
+        context = MIRROR_CONTEXT / "apt"
+        tag = f"{names.IMAGES}/apt-{release}:{digest.of(digest.of_folder(context), args)}"
+        return maker.built(tag, f"apt archive, Debian {release}", context, args)
+
+    return job
+
+
+def _wheels(maker: Images, releases: Sequence[int]) -> str:
+    sets = wheels.wanted(releases)
+    context = MIRROR_CONTEXT / "pypi"
+    tag = f"{names.IMAGES}/pypi:{digest.of(digest.of_folder(context), [one.as_list() for one in sets])}"
+    if maker.has(tag):
+        return tag
+    with scratch() as folder:
+        shutil.copy(context / "Dockerfile", folder)
+        for one in sets:
+            maker.say(f"fetching wheels for Python {one.python}: {', '.join(one.requirements)}")
+            wheels.download(one, folder / "pypi" / "files")
+        count = wheels.write_index(folder / "pypi" / "files", folder / "pypi" / "simple")
+        return maker.built(tag, f"package index with {count} projects", folder, {})
+
+
+def _mirror_base(maker: Images) -> Job:
+    def job(done: Mapping[str, str]) -> str:
+        base = done[f"base-{MIRROR_RELEASE}"]
+        context = MIRROR_CONTEXT / "server"
+        tag = f"{names.IMAGES}/mirror-base:{digest.of(digest.of_folder(context), base)}"
+        return maker.built(tag, "mirror's servers", context, {"BASE": base})
+
+    return job
+
+
+def _add_stand_ins(maker: Images, jobs: dict[str, tuple[set[str], Job]]) -> dict[str, tuple[str, ...]]:
+    """Jobs for every stand-in and its bases are added; the names on docker.io that each answers for, by job."""
+    found = recipes.stand_ins()
+    for name, recipe in found.items():
+        needs = {}
+        for arg, base in recipe.bases.items():
+            if isinstance(base, Base):
+                jobs.setdefault(base.tag, (set(), _base(maker, base)))
+                needs[arg] = base.tag
+            else:
+                needs[arg] = f"stand-in-{base}"
+        jobs[f"stand-in-{name}"] = (set(needs.values()), _stand_in(maker, recipe, needs))
+    return {f"stand-in-{name}": recipe.images for name, recipe in found.items()}
+
+
+def _stand_in(maker: Images, recipe: recipes.StandIn, needs: Mapping[str, str]) -> Job:
+    def job(done: Mapping[str, str]) -> str:
+        bases = {arg: done[need] for arg, need in needs.items()}
+        return maker.stand_in(recipe, recipes.stand_in_tag(recipe, bases), bases)
+
+    return job
+
+
+def _registry(maker: Images, shipped: Mapping[str, tuple[str, ...]]) -> Job:
+    """A registry's storage with every stand-in under the name that it answers for on docker.io."""
+
+    def job(done: Mapping[str, str]) -> str:
+        content = {name: done[source] for source, images in shipped.items() for name in images}
+        tag = f"{names.IMAGES}/registry:{digest.of(done['mirror-base'], content)}"
+        if not maker.has(tag):
+            maker.say(f"filling the registry with {', '.join(sorted(content))}")
+            fill_registry(maker.client, done["mirror-base"], content, tag)
+        return tag
+
+    return job
+
+
+def fill_registry(client: docker.DockerClient, server: str, content: Mapping[str, str], tag: str) -> None:
+    """An image ``tag`` has a registry's storage with ``content`` (name on docker.io -> local image) in it.
+
+    The images are pushed to a registry that listens on 127.0.0.1 for that long: Docker takes those without TLS.
+    """
+    registry = client.containers.run(
+        server,
+        ["docker-registry", "serve", "/etc/gpuhost-lab/registry-plain.yml"],
+        detach=True,
+        name=f"{names.PREFIX}fill-{secrets.token_hex(3)}",
+        labels=names.labels(),
+        ports={"5000/tcp": ("127.0.0.1", None)},
+    )
+    try:
+        registry.reload()
+        port = registry.ports["5000/tcp"][0]["HostPort"]
+        _wait_for_registry(port)
+        for name, image in content.items():
+            _push(client, image, f"127.0.0.1:{port}/{on_docker_io(name)}")
+        registry.stop(timeout=5)
+        repository, _, version = tag.rpartition(":")
+        registry.commit(repository, version, changes=f"LABEL {names.LABEL}=1")
+    finally:
+        registry.remove(force=True, v=True)
+
+
+def on_docker_io(name: str) -> str:
+    """The path that a name has in docker.io's registry: `python:3.11` is `library/python:3.11`."""
+    return name if "/" in name else f"library/{name}"
+
+
+def _wait_for_registry(port: str) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            requests.get(f"http://127.0.0.1:{port}/v2/", timeout=1).raise_for_status()
+            return
+        except requests.RequestException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _push(client: docker.DockerClient, image: str, target: str) -> None:
+    client.images.get(image).tag(target)
+    try:
+        for line in client.images.push(target, stream=True, decode=True):
+            if "error" in line:
+                raise RuntimeError(f"docker push {target}: {line['error']}")
+    finally:
+        client.images.remove(target, noprune=True)
+
+
+def _mirror(maker: Images, releases: Sequence[int]) -> Job:
+    def job(done: Mapping[str, str]) -> str:
+        stages = {f"apt-{release}": done[f"apt-{release}"] for release in releases}
+        stages |= {"pypi": done["wheels"], "registry": done["registry"]}
+        suites = [codename(release) for release in releases]
+        tag = f"{names.IMAGES}/mirror:{digest.of(done['mirror-base'], stages, suites)}"
+        if maker.has(tag):
+            return tag
+        with scratch() as folder:
+            (folder / "Dockerfile").write_text(mirror_dockerfile(done["mirror-base"], stages))
+            return maker.built(tag, "mirror", Path(folder), {"SUITES": " ".join(suites)})
+
+    return job
+
+
+def mirror_dockerfile(server: str, stages: Mapping[str, str]) -> str:
+    """The Dockerfile that puts the parts together: servers, one apt archive per release, index, registry."""
+    folders = {"pypi": "/srv/pypi", "registry": "/var/lib/gpuhost-lab-registry"}
+    copies = [f"COPY --from={image} {folders.get(name, '/srv/debian')} {folders.get(name, '/srv/debian')}"
+              for name, image in stages.items()]  # fmt: skip
+    lines = [f"FROM {server}", *copies, "ARG SUITES", "RUN /usr/local/lib/gpuhost-lab/index-apt.sh ${SUITES}"]
+    return "\n".join(lines) + "\n"

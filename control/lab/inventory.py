@@ -1,0 +1,85 @@
+"""The site `inventory/lab`: where the hosts are, and wishes that point everything at the mirror."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from control.lab import names
+from control.lab.spec import HostSpec
+
+_HEADER = "# Written by `./gpuhost lab.up`, removed by `./gpuhost lab.down`: changes here are lost.\n"
+#: PyTorch per Debian release. PyTorch's CPU wheels go into the mirror for the Python of the first; the second takes
+#: the distribution's own, so that the lab goes both ways.
+PYTORCH = {12: "cpu", 13: "distro"}
+
+
+def hosts(specs: Sequence[HostSpec], addresses: Mapping[str, str], lab_dir: Path) -> dict[str, Any]:
+    """The group ``gpuhost`` with one entry per host.
+
+    :param addresses: address by host name.
+    :param lab_dir: holds the SSH key and the known hosts.
+    """
+    return {"gpuhost": {"hosts": {spec.name: _host(spec, addresses[spec.name]) for spec in specs},
+                        "vars": connection(lab_dir)}}  # fmt: skip
+
+
+def connection(lab_dir: Path) -> dict[str, str]:
+    """How Ansible reaches every lab host: only the lab's key, and only hosts whose key the lab put there."""
+    key = lab_dir / names.SSH_KEY.relative_to(names.LAB_DIR)
+    return {
+        "ansible_user": names.USER,
+        "ansible_ssh_private_key_file": str(key),
+        "ansible_ssh_common_args": " ".join(f"-o '{option}'" for option in ssh_options(lab_dir)),
+    }
+
+
+def ssh_options(lab_dir: Path) -> list[str]:
+    """Options of OpenSSH as ``Name=value``; the inner quotes let a path have spaces."""
+    known = lab_dir / names.KNOWN_HOSTS.relative_to(names.LAB_DIR)
+    return [
+        f'UserKnownHostsFile="{known}"',
+        "GlobalKnownHostsFile=/dev/null",
+        "StrictHostKeyChecking=yes",
+        "IdentitiesOnly=yes",
+    ]
+
+
+def wishes(lab_dir: Path, key_fingerprint: str) -> dict[str, Any]:
+    """What is wanted of every lab host; names as in docs/architecture.md, "Wishes"."""
+    return {
+        "sources_ca_certificates": [str(lab_dir / names.CA_CERTIFICATE.relative_to(names.LAB_DIR))],
+        "sources_apt_url": names.APT_URL,
+        "sources_apt_components": list(names.APT_COMPONENTS),
+        "sources_apt_key": str(lab_dir / names.APT_KEY.relative_to(names.LAB_DIR)),
+        "sources_apt_key_fingerprint": key_fingerprint,
+        "sources_registry_mirrors": [names.REGISTRY_URL],
+        "sources_python_index": names.PYTHON_INDEX,
+        "sources_torch_index": names.PYTHON_INDEX,
+        "gpu_access_users": [names.USER],
+        "services_models": [names.MODEL],
+    }
+
+
+def write(site_dir: Path, host_entries: Mapping[str, Any], all_wishes: Mapping[str, Any]) -> None:
+    """Both files are there and say exactly this; an equal file keeps its time stamp."""
+    _write(site_dir / "hosts.yml", host_entries)
+    _write(site_dir / "group_vars" / "all" / "lab.yml", all_wishes)
+
+
+def _host(spec: HostSpec, address: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"ansible_host": address, "pytorch_build": PYTORCH[spec.release]}
+    if spec.gpu is None:
+        entry["preflight_cpu_only"] = True
+    return entry
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    text = f"---\n{_HEADER}{yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=1000)}"
+    if path.is_file() and path.read_text() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)

@@ -1,0 +1,222 @@
+"""The lab as a whole: bring it up, look at it, log in, take it down."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Any
+
+import docker
+
+from control.lab import build, engine, hosts, inventory, keys, mirror, names, network, simulate, spec
+from control.lab.errors import LabError
+from control.lab.images import Say
+from control.lab.spec import HostSpec
+
+
+def say_plainly(line: str) -> None:
+    print(f"lab: {line}", flush=True)
+
+
+def up(wanted: Sequence[HostSpec], say: Say = say_plainly) -> list[str]:
+    """These hosts and the mirror run, and the site `inventory/lab` names every host of the lab.
+
+    Hosts that are there already and not asked for stay as they are. The second call takes a second.
+
+    :returns: the names of the hosts asked for.
+    :raises LabError: what failed; what was made until then stays, and the same call goes on from there.
+    """
+    spec.only(wanted)
+    client = engine.ensure(say)
+    refuse_another_lab(client)
+    there = [hosts.spec_of(one) for one in hosts.every(client)]
+    releases = sorted({one.release for one in [*wanted, *there]})
+    built = build.build(client, releases, say)
+    subnet = network.ensure(client)
+    start = time.monotonic()
+    if mirror.up(client, built.mirror, network.mirror_address(subnet)):
+        say(f"{names.MIRROR}  apt, wheels and images answer in {time.monotonic() - start:.1f} s  STAND-IN for the internet")
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        list(pool.map(lambda one: _host(client, one, built, subnet, say), wanted))
+    write_site(client)
+    return [one.name for one in wanted]
+
+
+def _host(client: docker.DockerClient, one: HostSpec, built: build.Built, subnet: IPv4Network, say: Say) -> None:
+    address = network.host_address(subnet, one.number)
+    place = hosts.Place(built.hosts[one.release], address, network.mirror_address(subnet))
+    took = hosts.up(client, one, place)
+    state = "was up already" if took is None else f"ssh ready in {took:.1f} s"
+    say(f"{one.name}  Debian {one.release}  {describe_gpu(one)}  {state}")
+
+
+def describe_gpu(one: HostSpec) -> str:
+    return f"SIMULATED {simulate.CARDS[one.gpu].name}" if one.gpu else "no GPU"
+
+
+def write_site(client: docker.DockerClient) -> None:
+    """`inventory/lab` and the known hosts name the hosts that there are now."""
+    found = hosts.every(client)
+    addresses = {one.name: hosts.address_of(one) for one in found}
+    lines = "".join(hosts.known_hosts_line(name, address) for name, address in addresses.items())
+    names.KNOWN_HOSTS.write_text(lines)
+    keys.ssh_key(names.SSH_KEY)
+    specs = [hosts.spec_of(one) for one in found]
+    inventory.write(
+        names.SITE_DIR,
+        inventory.hosts(specs, addresses, names.LAB_DIR),
+        inventory.wishes(names.LAB_DIR, mirror.apt_fingerprint()),
+    )
+
+
+def refuse_another_lab(client: docker.DockerClient) -> None:
+    """Raises LabError where the lab that is up belongs to another checkout that still exists."""
+    found = client.containers.list(all=True, filters={"label": names.HOME_LABEL})
+    homes = {one.labels[names.HOME_LABEL] for one in found} - {str(names.LAB_DIR)}
+    if homes:
+        other = sorted(homes)[0]
+        raise LabError(
+            f"the lab of another checkout is up: {other}",
+            "its hosts know other keys, and both would have the same names",
+            f"run ./gpuhost lab.down there first (or here: it removes that lab as well)",
+        )
+
+
+def ssh_command(name: str) -> list[str]:
+    """The command that logs in to a lab host. Raises LabError where there is no such host."""
+    client = engine.connect()
+    container = hosts.find(client, f"{names.PREFIX}{spec.number_of(name)}") if client else None
+    if container is None:
+        there = ", ".join(one.name for one in hosts.every(client)) if client else ""
+        raise LabError(f"no lab host {name}", f"there are: {there or 'none'}", "./gpuhost lab.up")
+    options = [word for option in inventory.ssh_options(names.LAB_DIR) for word in ("-o", option)]
+    return ["ssh", "-i", str(names.SSH_KEY), *options, f"{names.USER}@{hosts.address_of(container)}"]
+
+
+def status() -> dict[str, Any]:
+    """What there is: ``{engine, mirror, hosts: [{name, release, gpu, address, status}], images_bytes}``."""
+    client = engine.connect()
+    if client is None:
+        return {"engine": False, "mirror": None, "hosts": [], "images_bytes": 0}
+    server = mirror.find(client)
+    return {
+        "engine": True,
+        "mirror": server.status if server else None,
+        "hosts": [_host_status(one) for one in hosts.every(client)],
+        "images_bytes": images_bytes(client),
+    }
+
+
+def status_lines(seen: Mapping[str, Any]) -> list[str]:
+    """`status` for a person."""
+    if not seen["engine"]:
+        return ["no Docker Engine runs here: there is no lab"]
+    lines = [
+        f"{one['name']:<16} Debian {one['release']}  {one['gpu']:<20} {one['address']:<14} {one['status']}"
+        for one in seen["hosts"]
+    ]
+    mirror_line = [f"{names.MIRROR}: {seen['mirror']}"] if seen["mirror"] else []
+    return [*lines, *mirror_line, f"images: {gigabytes(seen['images_bytes'])}"] if lines else ["no lab host: ./gpuhost lab.up"]
+
+
+def gigabytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"
+
+
+def _host_status(container: Any) -> dict[str, Any]:
+    one = hosts.spec_of(container)
+    return {
+        "name": one.name,
+        "release": one.release,
+        "gpu": describe_gpu(one),
+        "address": hosts.address_of(container),
+        "status": container.status,
+    }
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What `down` took away, by kind, and the bytes of the images that it kept."""
+
+    containers: list[str]
+    volumes: list[str]
+    networks: list[str]
+    images: list[str]
+    kept_bytes: int
+
+    def lines(self) -> list[str]:
+        """What a person reads after `lab.down`."""
+        kinds = {"containers": self.containers, "volumes": self.volumes, "networks": self.networks, "images": self.images}
+        said = [f"removed {len(found)} {kind}: {', '.join(sorted(found))}" for kind, found in kinds.items() if found]
+        if self.kept_bytes:
+            said.append(f"kept {gigabytes(self.kept_bytes)} of images for the next lab.up; lab.down --images removes them")
+        return said or ["there was no lab"]
+
+
+def remove_hosts(wanted: Sequence[str]) -> None:
+    """These hosts are gone with all that was on them; the rest of the lab stays."""
+    client = engine.connect()
+    if client is None:
+        return
+    for name in wanted:
+        container = hosts.find(client, name)
+        if container is not None:
+            hosts.remove(client, container)
+    write_site(client)
+
+
+def down(images: bool = False, stop_engine: bool = False) -> Removed:
+    """Nothing of the lab is left but, unless ``images``, its images; nothing else is touched.
+
+    :param images: remove the images too.
+    :param stop_engine: stop the Docker Engine as well, if the lab started it.
+    """
+    client = engine.connect()
+    removed = _remove_objects(client, images) if client else Removed([], [], [], [], 0)
+    if names.SITE_DIR.is_dir():
+        shutil.rmtree(names.SITE_DIR)
+    engine.stop() if stop_engine else None
+    for path in names.LAB_DIR.glob("*") if names.LAB_DIR.is_dir() else []:
+        if path.name in engine.OWN_FILES:
+            continue
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return removed
+
+
+def _remove_objects(client: docker.DockerClient, images: bool) -> Removed:
+    mine = {"label": names.LABEL}
+    containers = client.containers.list(all=True, filters=mine)
+    for container in containers:
+        container.remove(force=True, v=True)
+    volumes = client.volumes.list(filters=mine)
+    for volume in volumes:
+        volume.remove(force=True)
+    networks = client.networks.list(filters=mine)
+    for one in networks:
+        one.remove()
+    gone = _remove_images(client) if images else []
+    return Removed(
+        [c.name for c in containers], [v.name for v in volumes], [n.name for n in networks], gone, images_bytes(client)
+    )
+
+
+def _remove_images(client: docker.DockerClient) -> list[str]:
+    tags = [tag for image in client.images.list(filters={"label": names.LABEL}) for tag in image.tags]
+    mine = [tag for tag in tags if tag.startswith(f"{names.IMAGES}/")]
+    for tag in mine:
+        client.images.remove(tag)
+    return mine
+
+
+def images_bytes(client: docker.DockerClient) -> int:
+    """Disk that the lab's images take, shared layers counted once."""
+    layers: dict[str, int] = {}
+    for image in client.images.list(filters={"label": names.LABEL}):
+        for layer in image.history():
+            key = f"{layer['Created']} {layer['CreatedBy']} {layer['Size']}"
+            layers[key] = layer["Size"]
+    return sum(layers.values())

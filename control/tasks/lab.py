@@ -1,0 +1,87 @@
+"""Commands for the lab: disposable hosts on this machine."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from invoke import Collection, Context, Exit, task
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "hosts": "how many hosts (default: one per release)",
+        "release": "Debian releases, dealt out in turn: 12, 13 or 12,13",
+        "gpu": "GPU to simulate: rx6600, or none",
+    },
+)
+def up(c: Context, hosts: str = "", release: str = "12", gpu: str = "rx6600") -> None:
+    """Make lab hosts and their mirror; write the site inventory/lab.
+
+    The first call builds images (minutes, with the network); later ones take seconds and need no network.
+
+    Examples:
+      ./gpuhost lab.up
+      ./gpuhost lab.up --hosts 3 --release 12,13
+    """
+    from control.lab import site, spec
+    from control.lab.errors import LabError
+
+    try:
+        if hosts and not hosts.isdigit():
+            raise LabError(f"--hosts {hosts} is not a number", "it says how many hosts to make", "--hosts 2")
+        site.up(spec.parse(int(hosts) if hosts else None, release, gpu))
+    except LabError as problem:
+        _stop(problem)
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "images": "remove the lab's images too (the next lab.up builds them again)",
+        "engine": "also stop the Docker Engine, if the lab started it",
+    },
+)
+def down(c: Context, images: bool = False, engine: bool = False) -> None:
+    """Remove every host, volume, network, key and inventory of the lab, and nothing else."""
+    from control.lab import site
+    from control.lab.errors import LabError
+
+    try:
+        removed = site.down(images=images, stop_engine=engine)
+    except LabError as problem:
+        _stop(problem)
+    print("\n".join(removed.lines()))
+
+
+@task(auto_shortflags=False, positional=["host"], help={"host": "name or number of a lab host"})
+def ssh(c: Context, host: str = "1") -> None:
+    """Log in to a lab host."""
+    import os
+
+    from control.lab import site
+    from control.lab.errors import LabError
+
+    try:
+        command = site.ssh_command(host)
+    except LabError as problem:
+        _stop(problem)
+    os.execvp(command[0], command)
+
+
+@task(auto_shortflags=False, help={"json": "print one JSON object"})
+def status(c: Context, json: bool = False) -> None:
+    """Show the lab's hosts and mirror."""
+    import json as json_format
+
+    from control.lab import site
+
+    seen = site.status()
+    print(json_format.dumps(seen, indent=2) if json else "\n".join(site.status_lines(seen)))
+
+
+def _stop(problem: Exception) -> NoReturn:
+    raise Exit(f"lab: {problem}", code=1)
+
+
+namespace = Collection("lab", up, down, ssh, status)
