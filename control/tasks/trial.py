@@ -1,0 +1,16 @@
+"""The command that a newcomer types first."""
+
+from __future__ import annotations
+
+from invoke import Context, Exit, task
+
+
+@task(name="try", help={"release": "Debian release of the host: 12 or 13"})
+def try_(c: Context, release: int = 12) -> None:
+    """See the whole job on a throw-away lab host. Needs no GPU; nothing on this machine is set up.
+
+    Example:  ./gpuhost try
+    """
+    from control.commands.trial import trial
+
+    raise Exit(code=trial(release))
