@@ -26,15 +26,11 @@ class Entry:
 
 
 def _stopping(code: ExitCode, *texts: tuple[str, str, str, str]) -> tuple[Entry, ...]:
-    return tuple(
-        Entry(finding_id, title, "refuse", code, why, next_) for finding_id, title, why, next_ in texts
-    )
+    return tuple(Entry(finding_id, title, "refuse", code, why, next_) for finding_id, title, why, next_ in texts)
 
 
 def _passing(level: Level, *texts: tuple[str, str, str, str]) -> tuple[Entry, ...]:
-    return tuple(
-        Entry(finding_id, title, level, ExitCode.DONE, why, next_) for finding_id, title, why, next_ in texts
-    )
+    return tuple(Entry(finding_id, title, level, ExitCode.DONE, why, next_) for finding_id, title, why, next_ in texts)
 
 
 _INPUT = _stopping(
@@ -364,6 +360,18 @@ _STEP = _stopping(
         "A model could not be fetched",
         "apps that use it have nothing to answer with",
         "check the name in services_models and that the host reaches the model registry, then run again",
+    ),
+    (
+        "GH-DATA-OWNER",
+        "A folder of user data belongs to somebody else",
+        "its service could not write there, and gpuhost changes the owner of nobody's data",
+        "run the chown that the message names, after a look at what is in there",
+    ),
+    (
+        "GH-VERIFY-NOT-RUN",
+        "The checks could not run",
+        "whether the host works is not known",
+        "see the line above; `./gpuhost up` puts the checks back, `./gpuhost verify` runs them",
     ),
     (
         "GH-CONTAINER-UNHEALTHY",

@@ -51,9 +51,10 @@ class Size(Part):
 
 
 class Packages(Size):
-    """Packages of one purpose, with the size of the whole set on a bare host."""
+    """Packages of one purpose, with the size of the whole set on a bare host, and the first one's version."""
 
     names: list[str] = Field(min_length=1)
+    version: VersionText | None = None
 
 
 class Kernel(Part):

@@ -77,7 +77,10 @@ def _read_file(path: Path, name: str, lists: dict, sources: dict, problems: list
     }
     for list_name, (model, key, order) in FILES[name].items():
         raw = document.get(list_name) or []
-        found = [_model(model, value, _label(where, list_name, i, value, key), problems) for i, value in enumerate(raw)]
+        found = [
+            _model(model, value, _label(where, list_name, i, value, key), problems)
+            for i, value in enumerate(raw)
+        ]
         lists[list_name] = [row for row in found if row is not None]
         problems += _duplicates(lists[list_name], key, f"{where} {list_name}")
         problems += _unsorted(lists[list_name], key, order, f"{where} {list_name}")
@@ -96,8 +99,12 @@ def _mapping(loader: Any, node: yaml.MappingNode) -> dict:
     keys = [loader.construct_object(key) for key, _ in node.value]
     twice = sorted({str(key) for key in keys if keys.count(key) > 1})
     if twice:
-        raise yaml.constructor.ConstructorError(None, None, f"key given twice: {', '.join(twice)}", node.start_mark)
-    return {loader.construct_object(key): loader.construct_object(value, deep=True) for key, value in node.value}
+        raise yaml.constructor.ConstructorError(
+            None, None, f"key given twice: {', '.join(twice)}", node.start_mark
+        )
+    return {
+        loader.construct_object(key): loader.construct_object(value, deep=True) for key, value in node.value
+    }
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
@@ -128,7 +135,11 @@ def _sentence(error: Any) -> str:
 
 def _duplicates(table: Sequence[Any], key: str, where: str) -> Iterable[str]:
     values = [getattr(row, key) for row in table]
-    return [f"{where}: {value!r} is there {values.count(value)} times" for value in sorted(set(values)) if values.count(value) > 1]
+    return [
+        f"{where}: {value!r} is there {values.count(value)} times"
+        for value in sorted(set(values))
+        if values.count(value) > 1
+    ]
 
 
 def _unsorted(table: Sequence[Any], key: str, order: Callable[[Any], Any], where: str) -> Iterable[str]:
@@ -150,7 +161,11 @@ def _dangling(lists: dict[str, list[Any]]) -> list[str]:
     problems: list[str] = []
 
     def check(where: str, kind: str, names: Iterable[str | None]) -> None:
-        problems.extend(f"support/{where}: no row {name!r} in {kind}" for name in names if name and name not in known[kind])
+        problems.extend(
+            f"support/{where}: no row {name!r} in {kind}"
+            for name in names
+            if name and name not in known[kind]
+        )
 
     for gpu in lists["gpus"]:
         check(f"gpus.yml gpus {gpu.device!r}", "targets", [gpu.gfx])
@@ -164,9 +179,15 @@ def _dangling(lists: dict[str, list[Any]]) -> list[str]:
         problems += _incomplete_torch(torch)
     for image in lists["images"]:
         check(f"images.yml images {image.id!r}", "targets", [*image.targets, *image.integrated_default])
-        check(f"images.yml images {image.id!r}", "images", [image.built.gpu_base, image.built.cpu_base] if image.built else [])
+        check(
+            f"images.yml images {image.id!r}",
+            "images",
+            [image.built.gpu_base, image.built.cpu_base] if image.built else [],
+        )
         if (image.built is None) == (image.tag is None):
-            problems.append(f"support/images.yml images {image.id!r}: has to have a tag, or to be built, and not both")
+            problems.append(
+                f"support/images.yml images {image.id!r}: has to have a tag, or to be built, and not both"
+            )
     for service in lists["services"]:
         check(f"services.yml services {service.id!r}", "images", [service.image])
         check(f"services.yml services {service.id!r}", "services", service.needs)
@@ -196,5 +217,7 @@ def _bad_placeholders(service: rows.Service, services: set) -> list[str]:
         if (known is not None and argument in known) or (name in PLAIN_PLACEHOLDERS and not argument):
             continue
         text = f"{name}:{argument}" if argument else name
-        problems.append(f"support/services.yml services {service.id!r}: {{{text}}} means nothing to the planner")
+        problems.append(
+            f"support/services.yml services {service.id!r}: {{{text}}} means nothing to the planner"
+        )
     return problems

@@ -1,0 +1,111 @@
+"""Decides everything about one host: ``plan(snapshot, wishes, table, host)``. Pure: no file, no network, no clock.
+
+One module per decision, each with ``decide(ctx) -> Outcome`` (the role's part, decisions with reasons, findings). The
+order below is the order in which they depend on each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from control.planner import access, disk, driver, engine, expected, gpu, ports, rocm, services, sources, system, torch
+from control.planner.model import SCHEMA, Context, Decision, Gpu, Outcome
+
+if TYPE_CHECKING:
+    from control.findings import Finding
+    from control.support import Table
+
+__all__ = ["Decision", "Gpu", "Plan", "plan"]
+
+#: Role -> who decides its part, in the order of dependence.
+_ROLES = (
+    ("sources", sources.decide),
+    ("container_engine", engine.decide),
+    ("amdgpu", driver.decide),
+    ("rocm", rocm.decide),
+    ("gpu_access", access.decide),
+    ("pytorch", torch.decide),
+    ("services", services.decide),
+    ("verify", expected.decide),
+)
+
+#: Keys of a part that other decisions read and no role does.
+_INTERNAL = {
+    "amdgpu": ("source",),
+    "rocm": ("tools",),
+    "gpu_access": ("nodes",),
+    "pytorch": ("row", "version"),
+}
+
+
+@dataclass
+class Plan:
+    """Everything decided for one host. Without a row for its system there are no roles."""
+
+    host: str
+    system: str | None
+    simulated: bool
+    gpus: list[Gpu] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    cost: dict[str, Any] = field(default_factory=lambda: {"download_bytes": 0, "disk_bytes": 0, "reboot": False})
+    needs_urls: list[str] = field(default_factory=list)
+    roles: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The document "Plan (schema 1)" of docs/architecture.md."""
+        return {
+            "schema": SCHEMA,
+            "host": self.host,
+            "system": self.system,
+            "simulated": self.simulated,
+            "gpus": [one.as_dict() for one in self.gpus],
+            "decisions": [one.as_dict() for one in self.decisions],
+            "findings": [one.as_dict() for one in self.findings],
+            "cost": self.cost,
+            "needs_urls": self.needs_urls,
+            "roles": self.roles,
+        }
+
+
+def plan(snapshot: Mapping[str, Any], wishes: Mapping[str, Any], table: Table, host: str) -> Plan:
+    """What this host is to become, or why it cannot; all refusals at once.
+
+    :param wishes: every public variable of every role, rendered.
+    """
+    simulated = bool(snapshot.get("simulated"))
+    refused = system.refusal(snapshot, table, host)
+    row = table.system(snapshot.get("os") or {})
+    if row is None:
+        return Plan(host, None, simulated, findings=refused)
+    ctx = Context(snapshot, wishes, table, host, row)
+    made = Plan(host, row.id, simulated)
+    _note(made, system.decide(ctx))
+    chosen = gpu.decide(ctx)
+    made.gpus = chosen.part["gpus"]
+    _note(made, chosen)
+    ctx = replace(ctx, gpus=made.gpus)
+    for role, decide in _ROLES:
+        outcome = decide(ctx)
+        _note(made, outcome)
+        ctx = replace(ctx, parts={**ctx.parts, role: outcome.part})
+    _note(made, ports.decide(ctx))
+    cost = disk.decide(ctx)
+    _note(made, cost)
+    made.cost = cost.part
+    made.findings += system.kernel_holes(ctx)
+    made.needs_urls = sources.needs_urls(ctx)
+    made.roles = {role: _public(role, part) for role, part in ctx.parts.items()}
+    made.findings.sort(key=lambda finding: ("refuse", "warn", "note").index(finding.level))
+    return made
+
+
+def _note(made: Plan, outcome: Outcome) -> None:
+    made.decisions += outcome.decisions
+    made.findings += outcome.findings
+
+
+def _public(role: str, part: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in part.items() if key not in _INTERNAL.get(role, ())}

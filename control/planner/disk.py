@@ -1,0 +1,139 @@
+"""What has to be fetched, how much room it takes, and whether each disk has it. What is there does not count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from control.planner.model import MB, Context, Outcome, in_words
+from control.planner.services import enabled
+from control.planner.torch import VENV
+
+if TYPE_CHECKING:
+    from control.findings import Finding
+    from control.rows import Size
+
+#: Left free on every disk that something is put on.
+MARGIN = 500 * MB
+IMAGES = "/var/lib/docker"
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something to fetch: for what, where it ends up, and how large it is."""
+
+    name: str
+    path: str
+    size: Size | None
+    reserve_mb: int = 0
+
+    @property
+    def download(self) -> int:
+        return (self.size.download_mb if self.size else 0) * MB
+
+    @property
+    def disk(self) -> int:
+        return ((self.size.disk_mb if self.size else 0) + self.reserve_mb) * MB
+
+
+def decide(ctx: Context) -> Outcome:
+    """``part`` is the plan's ``cost``."""
+    items = list(_items(ctx))
+    cost = {
+        "download_bytes": sum(item.download for item in items),
+        "disk_bytes": sum(item.disk for item in items),
+        "reboot": False,
+    }
+    return Outcome(cost, findings=_too_small(ctx, items))
+
+
+def _items(ctx: Context) -> Iterator[Item]:
+    missing = missing_packages(ctx)
+    for group in ctx.system.packages.values():
+        if missing & set(group.names):
+            yield Item(", ".join(group.names), "/usr", group)
+    rocm = ctx.table.rocm_row("distro", ctx.system.id)
+    if rocm and missing & set(rocm.packages.names):
+        yield Item("ROCm's tools", "/usr", rocm.packages)
+    yield from _torch(ctx, missing)
+    for image in missing_images(ctx):
+        yield Item(image["name"], IMAGES, _image_size(ctx, image))
+    present = {container["name"] for container in ctx.mapping("engine").get("containers") or []}
+    for service in enabled(ctx)[0]:
+        if f"gpuhost-{service.id}" not in present:
+            yield Item(f"data of {service.name}", ctx.wishes["services_data_root"], None, service.reserve_disk_mb)
+
+
+def _torch(ctx: Context, missing: set[str]) -> Iterator[Item]:
+    row = next((row for row in ctx.table.torch if row.id == ctx.parts["pytorch"]["row"]), None)
+    if row and row.packages and missing & set(row.packages):
+        yield Item("PyTorch", "/usr", row.size)
+    elif row and row.requirement and not venv_present(ctx):
+        yield Item("PyTorch", VENV, row.size)
+
+
+def missing_packages(ctx: Context) -> set[str]:
+    """Packages that the plan's roles install and that the host does not have."""
+    wanted = {name for part in ctx.parts.values() for name in part.get("packages") or []}
+    if ctx.parts["sources"]["ca_certificates"]:
+        wanted |= set(ctx.system.packages["certificates"].names)
+    return wanted - set(ctx.mapping("packages"))
+
+
+def missing_images(ctx: Context) -> list[dict[str, Any]]:
+    """The plan's images that the host is not seen to have. The base of an image that is there is not needed."""
+    present = _present_images(ctx)
+    built = {image["service"] for image in ctx.parts["services"]["images"] if "build" in image and image["name"] in present}
+    return [
+        image for image in ctx.parts["services"]["images"] if image["name"] not in present and image["service"] not in built
+    ]
+
+
+def _present_images(ctx: Context) -> set[str]:
+    engine = ctx.mapping("engine")
+    names = {str(name) for name in engine.get("images") or []}
+    names |= {str(container.get("image")) for container in engine.get("containers") or []}
+    seal = (ctx.mapping("seals").get("services") or {}).get("items") or {}
+    sealed = {key.removeprefix("image:") for key, item in seal.items() if key.startswith("image:") and item.get("ok")}
+    return names | sealed
+
+
+def venv_present(ctx: Context) -> bool:
+    """Whether the environment with the planned PyTorch is there."""
+    part = ctx.parts["pytorch"]
+    for venv in ctx.rows("venvs"):
+        version = str((venv.get("torch") or {}).get("version") or "").partition("+")[0]
+        if venv.get("path") == part["prefix"] and version == part["version"]:
+            return True
+    return False
+
+
+def _image_size(ctx: Context, image: Mapping[str, Any]) -> Size | None:
+    """The size of an image; in the lab that of its stand-in, which is what is fetched there."""
+    for row in ctx.table.images:
+        if (row.built is not None and "build" in image) or (row.tag and row.reference == image["name"]):
+            return row.stand_in if ctx.simulated and row.stand_in else row.size
+    return None
+
+
+def _too_small(ctx: Context, items: list[Item]) -> list[Finding]:
+    mounts = {row["mount"]: row for row in ctx.rows("disk") if row.get("free_bytes") is not None}
+    need: dict[str, int] = {}
+    for item in items:
+        mount = _mount_of(item.path, list(mounts))
+        need[mount] = need.get(mount, 0) + item.disk
+    found = []
+    for mount, wanted in need.items():
+        free = mounts[mount]["free_bytes"] if mount in mounts else None
+        if free is not None and wanted + MARGIN > free:
+            seen = f"{mount} needs {in_words(wanted + MARGIN)} and has {in_words(free)} free"
+            missing = in_words(wanted + MARGIN - free)
+            found.append(ctx.finding("GH-DISK-SMALL", seen, mount=mount, missing=missing))
+    return found
+
+
+def _mount_of(path: str, mounts: list[str]) -> str:
+    """The mount that holds ``path``: the longest one that it lies under."""
+    holding = [mount for mount in mounts if mount == "/" or path == mount or path.startswith(f"{mount}/")]
+    return max(holding, key=len, default="/")

@@ -1,0 +1,43 @@
+"""The container engine: packages, configuration, and what is known of its version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+
+from control.planner.model import Context, Decision, Outcome
+
+#: From here on, ports published on 127.0.0.1 cannot be reached from the same network segment (moby#45610).
+SAFE_VERSION = Version("28")
+
+
+def decide(ctx: Context) -> Outcome:
+    """The part of the role ``container_engine``."""
+    wishes = ctx.wishes
+    daemon: dict[str, Any] = {
+        "log-driver": "json-file",
+        "log-opts": {
+            "max-size": wishes["container_engine_log_max_size"],
+            "max-file": str(wishes["container_engine_log_max_files"]),
+        },
+        "live-restore": True,
+    }
+    if wishes["sources_registry_mirrors"]:
+        daemon["registry-mirrors"] = list(wishes["sources_registry_mirrors"])
+    packages = list(ctx.system.packages["container_engine"].names)
+    part = {"packages": packages, "daemon": daemon, "service": "docker.service"}
+    decision = Decision("container engine", "docker.io", "the distribution's own Docker Engine", "engine.distro")
+    return Outcome(part, [decision], _old(ctx))
+
+
+def _old(ctx: Context) -> list[Any]:
+    running = ctx.mapping("engine").get("version")
+    version = running or ctx.system.packages["container_engine"].version
+    try:
+        if version is None or Version(str(version)) >= SAFE_VERSION:
+            return []
+    except InvalidVersion:
+        return []
+    state = "runs" if running else "comes with the system"
+    return [ctx.finding("GH-ENGINE-OLD", f"Docker Engine {version} {state}")]

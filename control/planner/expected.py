@@ -1,0 +1,98 @@
+"""What verify compares the host with: ``/etc/gpuhost/expected.json``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from control.planner import services
+from control.planner.model import PREFIX, SCHEMA, Context, Outcome
+
+
+def decide(ctx: Context) -> Outcome:
+    """The part of the role ``verify``."""
+    driver, rocm = ctx.parts["amdgpu"], ctx.parts["rocm"]
+    expected = {
+        "schema": SCHEMA,
+        "host": ctx.host,
+        "system": ctx.system.id,
+        "simulated": ctx.simulated,
+        "level": ctx.wishes["verify_level"],
+        "gpus": [{"pci": gpu.pci, "gfx": gpu.gfx, "name": gpu.name} for gpu in ctx.used],
+        "driver": {"source": driver["source"], "module": driver["module"]},
+        "access": _access(ctx),
+        "rocm": {"stream": rocm["stream"], "tools": list(rocm["tools"])},
+        "torch": _torch(ctx),
+        "services": _services(ctx),
+    }
+    return Outcome({"prefix": PREFIX, "expected": expected})
+
+
+def _access(ctx: Context) -> dict[str, Any]:
+    part = ctx.parts["gpu_access"]
+    users = sorted({member["user"] for member in part["members"]})
+    return {
+        "users": [
+            {"name": user, "groups": [member["group"] for member in part["members"] if member["user"] == user]}
+            for user in users
+        ],
+        "devices": [{"path": path, "group": node["group"]} for path, node in part["nodes"].items()],
+    }
+
+
+def _torch(ctx: Context) -> list[dict[str, Any]]:
+    part, found = ctx.parts["pytorch"], []
+    if part["build"] != "none":
+        found.append(
+            {
+                "where": "host",
+                "python": f"{part['prefix']}/bin/python",
+                "build": part["build"],
+                "version": part["version"],
+                "gpu": part["build"] == "rocm",
+                "override": None,
+                "environment": part["environment"],
+            }
+        )
+    for container in ctx.parts["services"]["containers"]:
+        if ctx.table.image(ctx.table.service(container["service"]).image).built:
+            found.append(_in_container(ctx, container))
+    return found
+
+
+def _in_container(ctx: Context, container: dict[str, Any]) -> dict[str, Any]:
+    """PyTorch inside an image that gpuhost builds: that of its base, or the build for processors."""
+    build = next(one["build"] for one in ctx.parts["services"]["images"] if one["name"] == container["image"])
+    base = next(row for row in ctx.table.images if row.tag and row.reference == build["args"]["BASE"])
+    return {
+        "where": container["name"],
+        "python": "python3",
+        "build": "rocm" if base.torch else "cpu",
+        "version": base.torch or ctx.table.torch_rows("cpu")[0].version,
+        "gpu": bool(container["devices"]),
+        "override": container["override"],
+        "environment": {},
+    }
+
+
+def _services(ctx: Context) -> list[dict[str, Any]]:
+    found = []
+    for container in ctx.parts["services"]["containers"]:
+        row = ctx.table.service(container["service"])
+        models = list(ctx.wishes["services_models"]) if row.models else []
+        wanted = {"json": row.health.json_} if row.health.json_ is not None else {"contains": row.health.contains}
+        found.append(
+            {
+                "name": row.id,
+                "container": container["name"],
+                "image": container["image"],
+                "url": services.url(ctx, row),
+                "health": {"path": row.health.path, **wanted},
+                "gpu": bool(container["devices"]),
+                "override": container["override"],
+                "devices": container["devices"],
+                "groups": container["groups"],
+                "model": models[0] if models else None,
+                "models": models,
+            }
+        )
+    return found

@@ -1,0 +1,116 @@
+"""What the decisions share: what they know (:class:`Context`) and what each gives back (:class:`Outcome`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from control import findings
+from control.findings import Finding
+
+if TYPE_CHECKING:
+    from control.rows import Gpu as GpuRow
+    from control.rows import System
+    from control.support import Table
+
+SCHEMA = 1
+MB = 1_000_000
+
+#: Where gpuhost puts what is its own on a host (docs/architecture.md, "Paths on a target").
+PREFIX = "/opt/gpuhost"
+SECRETS = "/etc/gpuhost/secrets"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One thing decided. ``rule`` is a stable id: what has to be the same for the same answer."""
+
+    topic: str
+    choice: str
+    reason: str
+    rule: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"topic": self.topic, "choice": self.choice, "reason": self.reason, "rule": self.rule}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one ``decide()`` gives: a part of the plan, the decisions behind it, and problems."""
+
+    part: dict[str, Any]
+    decisions: Sequence[Decision] = ()
+    findings: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One AMD GPU of the host, as planned for. ``state`` is ``up``, ``unloaded``, ``failed`` or ``reserved``."""
+
+    pci: str
+    name: str
+    gfx: str | None
+    vram_bytes: int | None
+    render_node: str | None
+    integrated: bool
+    state: str
+    row: GpuRow | None
+    unique_id: str | None = None
+    kfd_node: int | None = None
+    use: bool = False
+    why: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The GPU's entry in the plan."""
+        names = ("pci", "name", "gfx", "vram_bytes", "render_node", "integrated", "use", "why")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything a decision may look at. ``gpus`` and ``parts`` (role -> part) fill up as decisions are made."""
+
+    snapshot: Mapping[str, Any]
+    wishes: Mapping[str, Any]
+    table: Table
+    host: str
+    system: System
+    gpus: Sequence[Gpu] = ()
+    parts: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def used(self) -> list[Gpu]:
+        """The GPUs that programs are to use; all of one target."""
+        return [gpu for gpu in self.gpus if gpu.use]
+
+    @property
+    def gfx(self) -> str | None:
+        """The target of the used GPUs, None without one."""
+        return self.used[0].gfx if self.used else None
+
+    @property
+    def simulated(self) -> bool:
+        return bool(self.snapshot.get("simulated"))
+
+    def mapping(self, section: str) -> Mapping[str, Any]:
+        """A section that is a mapping; empty where the snapshot does not have it."""
+        value = self.snapshot.get(section)
+        return value if isinstance(value, Mapping) else {}
+
+    def rows(self, section: str) -> Sequence[Mapping[str, Any]]:
+        """A section that is a list; empty where the snapshot does not have it or could not read it."""
+        value = self.snapshot.get(section)
+        return value if isinstance(value, list) else []
+
+    def finding(self, finding_id: str, seen: str, **params: Any) -> Finding:
+        """A finding about this host."""
+        return findings.make(finding_id, self.host, seen, **params)
+
+
+def in_words(count_bytes: float) -> str:
+    """A number of bytes for a person, in the units that disks are sold in."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count_bytes >= size:
+            return f"{count_bytes / size:.1f} {unit}"
+    return f"{count_bytes:.0f} bytes"
