@@ -1,0 +1,88 @@
+#!/usr/bin/python
+"""Ansible door to :mod:`onhost.containers`."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gpuhost_container
+short_description: Keeps the container before until the new one has proven itself
+options:
+  name:
+    description: The container.
+    type: str
+    required: true
+  state:
+    description:
+      - C(set_aside) stops the container and keeps it under another name.
+      - C(restored) brings it back in the place of the one that did not work, and fails with the finding
+        GH-CONTAINER-UNHEALTHY, which tells why that one did not. Where none was set aside, the one that does not
+        work stays, to be looked at.
+      - C(dropped) removes the one that was set aside.
+    type: str
+    required: true
+    choices: [set_aside, restored, dropped]
+  reason:
+    description: With C(restored), what the attempt to start the new one said.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Set the present one aside
+  gpuhost_container:
+    name: ollama
+    state: set_aside
+"""
+
+RETURN = r"""
+gpuhost_finding:
+  description: Why the new container does not work.
+  returned: failed
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.onhost.containers import Containers
+from ansible.module_utils.onhost.finding import FindingError
+from ansible.module_utils.onhost.siblings import EngineError
+
+
+def apply(containers: Containers, name: str, state: str, reason: str) -> bool:
+    """The state asked for holds; whether something changed.
+
+    :raises FindingError: with C(restored) always: something had gone wrong before.
+    """
+    if state == "set_aside":
+        return containers.set_aside(name)
+    if state == "dropped":
+        return containers.drop(name)
+    why = containers.explain_failure(name)
+    back = containers.restore(name)
+    fate = "the one before it runs again" if back else "there was none before it"
+    raise FindingError("GH-CONTAINER-UNHEALTHY", "\n".join(part for part in (f"{name}: {fate}", reason, why) if part))
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "required": True, "choices": ["set_aside", "restored", "dropped"]},
+            "reason": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    asked = module.params
+    if module.check_mode:
+        module.exit_json(changed=True)
+    try:
+        changed = apply(Containers(), asked["name"], asked["state"], asked["reason"])
+    except FindingError as problem:
+        module.fail_json(msg=problem.seen, gpuhost_finding=problem.as_dict())
+    except EngineError as problem:
+        finding = {"id": "GH-STEP-FAILED", "seen": f"{asked['name']}: {problem.message}"}
+        module.fail_json(msg=finding["seen"], gpuhost_finding=finding)
+    module.exit_json(changed=changed)
+
+
+if __name__ == "__main__":
+    main()

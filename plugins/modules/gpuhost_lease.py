@@ -1,0 +1,81 @@
+#!/usr/bin/python
+"""Ansible door to :mod:`onhost.lease`."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gpuhost_lease
+short_description: Keeps a second controller off a host
+options:
+  state:
+    description:
+      - C(held) takes the host, or fails with the finding GH-LOCKED while another live run holds it.
+      - C(refreshed) says that this run is alive.
+      - C(released) gives the host back; another's lease stays.
+    type: str
+    required: true
+    choices: [held, refreshed, released]
+  owner:
+    description: Who asks; C(controller), C(machine_id), C(pid), C(start_time), C(run), C(user).
+    type: dict
+    required: true
+  owner_dead:
+    description: The caller saw that the holder's process has ended; counts only on the holder's own machine.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Take the host
+  gpuhost_lease:
+    state: held
+    owner: {controller: desk, machine_id: 4c1…, pid: 812, start_time: "99120", run: 20260801T120000Z, user: ada}
+"""
+
+RETURN = r"""
+lease:
+  description: The lease as it is now.
+  returned: always
+  type: dict
+gpuhost_finding:
+  description: Who holds the host, since when.
+  returned: failed
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.onhost import lease
+from ansible.module_utils.onhost.finding import FindingError
+
+
+def apply(state: str, owner: dict, owner_dead: bool) -> None:
+    """The state asked for holds."""
+    if state == "held":
+        lease.acquire(owner, owner_dead=owner_dead)
+    elif state == "refreshed":
+        lease.refresh(owner)
+    else:
+        lease.release(owner)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "required": True, "choices": ["held", "refreshed", "released"]},
+            "owner": {"type": "dict", "required": True},
+            "owner_dead": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    asked = module.params
+    try:
+        if not module.check_mode:
+            apply(asked["state"], asked["owner"], asked["owner_dead"])
+    except FindingError as problem:
+        module.fail_json(msg=problem.seen, gpuhost_finding=problem.as_dict(), lease=lease.read())
+    # The lease says who works on the host; it is no change to what the host is.
+    module.exit_json(changed=False, lease=lease.read())
+
+
+if __name__ == "__main__":
+    main()

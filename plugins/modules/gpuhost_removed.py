@@ -1,0 +1,111 @@
+#!/usr/bin/python
+"""Ansible door to :mod:`onhost.removal`."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gpuhost_removed
+short_description: Takes away what a role brought to a host, and nothing else
+description:
+  - The role's seal says what is ours, its baseline what was there before gpuhost. Packages go only where our own
+    transaction installed them and no other software needs them; user data stays.
+options:
+  role:
+    description: The role.
+    type: str
+    required: true
+  items:
+    description: Further items of its footprint, beside those of its seal and baseline.
+    type: list
+    elements: dict
+    default: []
+  purge_data:
+    description: Remove user data too.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Take ROCm's tools away
+  gpuhost_removed:
+    role: rocm
+"""
+
+RETURN = r"""
+removed:
+  description: Items that went.
+  returned: always
+  type: list
+packages:
+  description: Packages that went.
+  returned: always
+  type: list
+kept:
+  description: Items that stayed, each with the reason.
+  returned: always
+  type: dict
+gpuhost_finding:
+  description: Why it failed.
+  returned: failed
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.onhost import lease, removal, steps
+from ansible.module_utils.onhost.finding import FindingError
+from ansible.module_utils.onhost.siblings import EngineError
+
+#: Seconds; removing a stack of packages takes minutes on a slow disk.
+LIMIT = 1800
+
+
+def remove_packages(role: str, packages: list) -> None:
+    """The packages are gone.
+
+    :raises FindingError: why they are not.
+    """
+    step = "remove-" + role.replace("_", "-")
+    answer = steps.advance(step, "apt_remove", {"packages": packages}, wait=LIMIT)
+    result = answer["result"]
+    if answer["state"] == steps.RUNNING:
+        raise FindingError("GH-STEP-FAILED", f"removing {len(packages)} packages took longer than {LIMIT} s")
+    if answer["state"] == steps.FAILED:
+        raise FindingError(result["error_id"], result["error"], result["detail"] or "")
+
+
+def apply(role: str, items: list, purge_data: bool, check: bool) -> removal.Outcome:
+    """The role's things are gone; what went and what stayed."""
+    if not check:
+        lease.touch()
+    outcome = removal.remove(role, items, purge_data, check)
+    if check:
+        return outcome
+    if outcome.packages:
+        remove_packages(role, outcome.packages)
+    removal.sweep(role, outcome, items)
+    removal.finish(role)
+    return outcome
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "role": {"type": "str", "required": True},
+            "items": {"type": "list", "elements": "dict", "default": []},
+            "purge_data": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    asked = module.params
+    try:
+        outcome = apply(asked["role"], asked["items"], asked["purge_data"], module.check_mode)
+    except FindingError as problem:
+        module.fail_json(msg=f"{problem.seen}\n{problem.detail}", gpuhost_finding=problem.as_dict())
+    except (EngineError, OSError) as problem:
+        module.fail_json(msg=str(problem), gpuhost_finding={"id": "GH-STEP-FAILED", "seen": str(problem)})
+    changed = bool(outcome.removed or outcome.packages)
+    module.exit_json(changed=changed, removed=outcome.removed, packages=outcome.packages, kept=outcome.kept)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+#!/usr/bin/python
+"""Ansible door to :mod:`onhost.seals`."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gpuhost_seal
+short_description: Notes what was there before a role, and proves what it made
+options:
+  role:
+    description: The role.
+    type: str
+    required: true
+  state:
+    description:
+      - C(begun) notes, once, which items of the footprint were there before gpuhost.
+      - C(sealed) fingerprints them as they are now.
+      - C(absent) forgets both.
+    type: str
+    required: true
+    choices: [begun, sealed, absent]
+  items:
+    description: The rendered footprint.
+    type: list
+    elements: dict
+    default: []
+  input:
+    description: Digest of everything that decides what the role makes of the host.
+    type: str
+    default: ""
+  run:
+    description: The run that seals.
+    type: str
+    default: ""
+  installed_packages:
+    description: Packages that the role's transactions added.
+    type: list
+    elements: str
+    default: []
+  stand_ins:
+    description: What of it is a stand-in of a lab.
+    type: list
+    elements: raw
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Seal the role
+  gpuhost_seal:
+    role: rocm
+    state: sealed
+    input: 3f0c…
+    items:
+      - {kind: package, name: rocminfo}
+"""
+
+RETURN = r"""
+gpuhost_finding:
+  description: Why it failed.
+  returned: failed
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.onhost import lease, seals
+from ansible.module_utils.onhost.finding import FindingError
+
+
+def apply(asked: dict) -> bool:
+    """The state asked for holds; whether something had to be written."""
+    lease.touch()
+    role, items = asked["role"], asked["items"]
+    if asked["state"] == "begun":
+        return seals.begin(role, items)
+    if asked["state"] == "absent":
+        return seals.forget(role)
+    return seals.seal(role, asked["input"], items, asked["run"], asked["installed_packages"], asked["stand_ins"])
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "role": {"type": "str", "required": True},
+            "state": {"type": "str", "required": True, "choices": ["begun", "sealed", "absent"]},
+            "items": {"type": "list", "elements": "dict", "default": []},
+            "input": {"type": "str", "default": ""},
+            "run": {"type": "str", "default": ""},
+            "installed_packages": {"type": "list", "elements": "str", "default": []},
+            "stand_ins": {"type": "list", "elements": "raw", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    if module.check_mode:
+        module.exit_json(changed=False)
+    try:
+        written = apply(module.params)
+    except (FindingError, OSError) as problem:
+        finding = problem.as_dict() if isinstance(problem, FindingError) else {"id": "GH-STEP-FAILED", "seen": str(problem)}
+        module.fail_json(msg=finding["seen"], gpuhost_finding=finding)
+    # A seal is a record of a host, not a change to it: what the role changed, its own tasks have told.
+    module.exit_json(changed=False, written=written)
+
+
+if __name__ == "__main__":
+    main()
