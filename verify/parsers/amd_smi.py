@@ -12,7 +12,8 @@ UNITS = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 def parse(text: str) -> dict[str, Any]:
     """`{gpus: [{index, pci, uuid, name, device_id, gfx, compute_units, vram_bytes, driver, driver_version}]}`.
 
-    What is not told is None. `driver_version` is None where amd-smi gives the whole kernel banner, as it does for the kernel's own driver.
+    What is not told is None. `driver_version` is None where amd-smi gives the whole kernel banner, as it does for
+    the kernel's own driver.
     `error` with kind `no_gpu`, `fragment` (JSON of one part of a GPU) or `unknown`.
     """
     start = min((text.find(sign) for sign in "[{" if sign in text), default=-1)

@@ -17,8 +17,8 @@ def parse(text: str) -> dict[str, Any]:
     """`{devices: [{pci, class, kind, vendor_id, device_id, revision, name, gpu, amd, driver, modules}]}`.
 
     `pci` is whole (`0000:03:00.0`). Ids are None where lspci ran without `-n`. `driver` is None where none is
-    bound *or* lspci ran without `-k`: `driver_shown` says which for the whole output. `error` with kind `no_tool`, or `unknown` for a text
-    without a device.
+    bound *or* lspci ran without `-k`: `driver_shown` says which for the whole output. `error` with kind
+    `no_tool`, or `unknown` for a text without a device.
     """
     devices: list[dict[str, Any]] = []
     for line in text.splitlines():
