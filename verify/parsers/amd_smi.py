@@ -6,6 +6,10 @@ import json
 import re
 from typing import Any
 
+TROUBLES = (
+    (r".*(?:DRIVER_NOT_LOADED|driver not (?:loaded|initialized)).*", "not_loaded"),
+    (r"No (?:AMD )?GPU.*|.*AMDSMI_STATUS_\w+.*", "no_gpu"),
+)
 UNITS = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
 
@@ -14,7 +18,7 @@ def parse(text: str) -> dict[str, Any]:
 
     What is not told is None. `driver_version` is None where amd-smi gives the whole kernel banner, as it does for
     the kernel's own driver.
-    `error` with kind `no_gpu`, `fragment` (JSON of one part of a GPU) or `unknown`.
+    `error` with kind `not_loaded`, `no_gpu`, `fragment` (JSON of one part of a GPU) or `unknown`.
     """
     start = min((text.find(sign) for sign in "[{" if sign in text), default=-1)
     try:
@@ -34,9 +38,12 @@ def parse(text: str) -> dict[str, Any]:
 def answer(rows: list[dict[str, Any]], text: str) -> dict[str, Any]:
     if rows:
         return {"gpus": [gpu(row) for row in rows]}
-    found = re.search(r"No AMD GPU.*|.*(?:AMDSMI_STATUS_\w+|driver not (?:loaded|initialized)).*", text, re.IGNORECASE)
-    if found or text.strip() in ("[]", '{"gpu_data": []}'):
-        return {"error": found.group(0).strip() if found else "an empty list of GPUs", "kind": "no_gpu"}
+    for pattern, kind in TROUBLES:
+        found = re.search(pattern, text, re.IGNORECASE)
+        if found:
+            return {"error": found.group(0).strip(), "kind": kind}
+    if text.strip() in ("[]", '{"gpu_data": []}'):
+        return {"error": "an empty list of GPUs", "kind": "no_gpu"}
     return {"error": "no GPU in the output", "kind": "unknown"}
 
 
@@ -56,8 +63,8 @@ def from_text(text: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     section = ""
     for indent, name, value in re.findall(r"^( *)([A-Z][A-Z0-9_]*):[ \t]*(.*?)[ \t]*$", text, re.MULTILINE):
-        if name == "GPU" and not indent:
-            rows.append({"gpu": int(value)} if value.isdigit() else {})
+        if name == "GPU" and not indent and value.isdigit():
+            rows.append({"gpu": int(value)})
             section = ""
         elif rows and not value:
             section = name.lower() + "."

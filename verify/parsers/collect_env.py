@@ -29,7 +29,7 @@ def parse(text: str) -> dict[str, Any]:
     for name, value in re.findall(r"^([A-Z][\w .]*?):[ \t]*(.*?)[ \t]*$", text, re.MULTILINE):
         said.setdefault(name, value)
     if "PyTorch version" not in said:
-        missing = re.search(r"No module named '?torch.*", text)
+        missing = re.search(r"No module named '?[\w.]*torch[\w.]*'?", text)
         why = missing.group(0) if missing else "no report of collect_env in the text"
         return {"error": why, "kind": "no_torch" if missing else "unknown"}
     values = {ours: told(said.get(theirs)) for ours, theirs in FIELDS.items()}

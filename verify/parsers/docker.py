@@ -46,6 +46,7 @@ def parse_version_text(text: str) -> dict[str, Any]:
 
 def parse_info(said: dict[str, Any]) -> dict[str, Any]:
     """What matters of `/info`. Keys that an engine leaves out or sends as null come as empty or None."""
+    mirrors = said.get("RegistryConfig")
     return {
         "form": "info",
         "version": said.get("ServerVersion"),
@@ -58,7 +59,7 @@ def parse_info(said: dict[str, Any]) -> dict[str, Any]:
         "default_runtime": said.get("DefaultRuntime") or None,
         "cdi_spec_dirs": said.get("CDISpecDirs") or [],
         "security_options": said.get("SecurityOptions") or [],
-        "registry_mirrors": (said.get("RegistryConfig") or {}).get("Mirrors") or [],
+        "registry_mirrors": mirrors.get("Mirrors") or [] if isinstance(mirrors, dict) else [],
         "warnings": said.get("Warnings") or [],
     }
 

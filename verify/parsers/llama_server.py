@@ -52,6 +52,8 @@ def problem(said: str, devices: list[dict[str, Any]]) -> dict[str, str] | None:
         }
     if re.search(r"^Available devices:\s*(\(none\))?\s*$", said, re.MULTILINE) and not devices:
         return {"error": "Available devices: (none)", "kind": "no_device"}
+    if not devices and any(row["id"] == "CPU" for row in ROW.finditer(said)):
+        return {"error": "the CPU is the only device listed", "kind": "no_device"}
     broken = re.search(r"(?:ROCm|CUDA) error: .*", said)
     return {"error": broken.group(0), "kind": "gpu_error"} if broken else None
 
