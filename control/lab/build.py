@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import docker
 import requests
 
+import docker
 from control import support
 from control.lab import digest, names, recipes, wheels
 from control.lab.images import Images, Say, scratch, workers
@@ -128,7 +128,7 @@ def _wheels(maker: Images, releases: Sequence[int]) -> str:
     with scratch() as folder:
         shutil.copy(context / "Dockerfile", folder)
         for one in sets:
-            maker.say(f"fetching wheels for Python {one.python}: {', '.join(one.requirements)}")
+            maker.say(f"fetching wheels for Python {one.python}: {one}")
             wheels.download(one, folder / "pypi" / "files")
         count = wheels.write_index(folder / "pypi" / "files", folder / "pypi" / "simple")
         return maker.built(tag, f"package index with {count} projects", folder, {})
@@ -156,7 +156,8 @@ def _add_stand_ins(maker: Images, jobs: dict[str, tuple[set[str], Job]]) -> dict
             else:
                 needs[arg] = f"stand-in-{base}"
         jobs[f"stand-in-{name}"] = (set(needs.values()), _stand_in(maker, recipe, needs))
-    return {f"stand-in-{name}": recipe.images for name, recipe in found.items()}
+    known = [f"{row.image}:{row.tag}" for row in support.load().images if row.tag]
+    return {f"stand-in-{name}": recipes.answers_for(recipe, known) for name, recipe in found.items()}
 
 
 def _stand_in(maker: Images, recipe: recipes.StandIn, needs: Mapping[str, str]) -> Job:
@@ -191,12 +192,13 @@ def fill_registry(client: docker.DockerClient, server: str, content: Mapping[str
         ["docker-registry", "serve", "/etc/gpuhost-lab/registry-plain.yml"],
         detach=True,
         name=f"{names.PREFIX}fill-{secrets.token_hex(3)}",
-        labels=names.labels(),
-        ports={"5000/tcp": ("127.0.0.1", None)},
+        labels=names.labels(**names.home()),
+        ports={f"{names.REGISTRY_PORT}/tcp": ("127.0.0.1", 0)},
     )
     try:
         registry.reload()
-        port = registry.ports["5000/tcp"][0]["HostPort"]
+        (listens,) = registry.ports[f"{names.REGISTRY_PORT}/tcp"] or []
+        port = listens["HostPort"]
         _wait_for_registry(port)
         for name, image in content.items():
             _push(client, image, f"127.0.0.1:{port}/{on_docker_io(name)}")

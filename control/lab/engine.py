@@ -9,12 +9,12 @@ import subprocess
 import time
 from pathlib import Path
 
-import docker
 from docker.errors import DockerException
 
+import docker
 from control.lab import names
 from control.lab.errors import LabError
-from control.lab.images import Say
+from control.lab.images import Say, say_plainly
 
 _PID_FILE = names.LAB_DIR / "dockerd.pid"
 _LOG_FILE = names.LAB_DIR / "dockerd.log"
@@ -38,7 +38,7 @@ def connect() -> docker.DockerClient | None:
     return client
 
 
-def ensure(say: Say) -> docker.DockerClient:
+def ensure(say: Say = say_plainly) -> docker.DockerClient:
     """An engine runs and the lab's tools are there; a machine that has them is left as it is.
 
     :raises LabError: with the one command to run, where only root could go on.

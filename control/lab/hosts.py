@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import socket
@@ -11,10 +12,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-import docker
 from docker.errors import NotFound
 from docker.models.containers import Container
 
+import docker
 from control.lab import digest, names, simulate
 from control.lab.errors import LabError
 from control.lab.files import File, archive
@@ -94,10 +95,8 @@ def remove(client: docker.DockerClient, container: Container) -> None:
     """The host, its disk and its keys are gone."""
     spec = spec_of(container)
     container.remove(force=True, v=True)
-    try:
+    with contextlib.suppress(NotFound):
         client.volumes.get(spec.volume).remove(force=True)
-    except NotFound:
-        pass
     for path in sorted(host_dir(spec.name).glob("*")):
         path.unlink()
 
@@ -117,7 +116,7 @@ def wait_ready(container: Container, address: IPv4Address) -> None:
         if _greets(address):
             return
         time.sleep(0.05)
-    state = container.exec_run(["systemctl", "--no-pager", "--failed", "--plain"]).output.decode(errors="replace")
+    _, state = inside(container, ["systemctl", "--no-pager", "--failed", "--plain"])
     raise LabError(
         f"{container.name} ({address}): no SSH after {_READY_S:.0f} s; systemd says:\n{state.strip()}",
         "gpuhost reaches its hosts over SSH alone",
@@ -133,6 +132,12 @@ def _greets(address: IPv4Address) -> bool:
         return False
 
 
+def inside(container: Container, command: list[str], environment: dict[str, str] | None = None) -> tuple[int, str]:
+    """Exit code and output of a command that root runs in the host, without SSH."""
+    code, output = container.exec_run(command, environment=environment)
+    return code or 0, b"".join([output] if isinstance(output, bytes) else output).decode(errors="replace")
+
+
 def _input(spec: HostSpec, place: Place) -> str:
     user_key = ssh_key(names.SSH_KEY).public
     return digest.of(spec.as_json(), place.image, str(place.address), str(place.mirror), user_key)
@@ -140,6 +145,7 @@ def _input(spec: HostSpec, place: Place) -> str:
 
 def _create(client: docker.DockerClient, spec: HostSpec, place: Place, wanted: str) -> Container:
     client.volumes.create(spec.volume, labels=names.labels(**names.home()))
+    endpoint = client.api.create_endpoint_config(ipv4_address=str(place.address))
     made = client.api.create_container(
         place.image,
         name=spec.name,
@@ -147,9 +153,7 @@ def _create(client: docker.DockerClient, spec: HostSpec, place: Place, wanted: s
         labels=names.labels(**names.home(), **{names.SPEC_LABEL: spec.as_json(), names.INPUT_LABEL: wanted}),
         volumes=["/sys/fs/cgroup", "/var/lib/docker"],
         host_config={**client.api.create_host_config(**host_options(spec, place)), **UNMASKED},
-        networking_config=client.api.create_networking_config(
-            {names.NETWORK: client.api.create_endpoint_config(ipv4_address=str(place.address))}
-        ),
+        networking_config={"EndpointsConfig": {names.NETWORK: endpoint}},
     )
     container = client.containers.get(made["Id"])
     container.put_archive("/", archive(host_files(spec, place, Path("/proc/devices").read_text())))
@@ -217,12 +221,10 @@ def _set_password(container: Container, spec: HostSpec) -> None:
         write_private(path, secrets.token_urlsafe(12))
     environment = {"WORD": path.read_text()}
     script = f'printf "{names.USER}:%s\\n" "$WORD" | chpasswd'
-    done = container.exec_run(["sh", "-euc", script], environment=environment)
-    if done.exit_code:
+    code, said = inside(container, ["sh", "-euc", script], environment)
+    if code:
         raise LabError(
-            f"{spec.name}: chpasswd said {done.output.decode(errors='replace').strip()}",
+            f"{spec.name}: chpasswd said {said.strip()}",
             "this host is to ask for a password",
             "./gpuhost lab.down; ./gpuhost lab.up",
         )
-
-

@@ -11,15 +11,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import docker
 from docker.errors import BuildError, ImageNotFound
 
+import docker
 from control.lab import names, wheels
 from control.lab.errors import LabError
 from control.lab.recipes import ARCHIVE, Base, StandIn
 
 Say = Callable[[str], None]
 _TAIL = 12
+
+
+def say_plainly(line: str) -> None:
+    print(f"lab: {line}", flush=True)
 
 
 class Images:
@@ -78,9 +82,7 @@ class Images:
             command = ["mmdebstrap", "--quiet", f"--variant={base.variant}", "--components=main"]
             command += [f"--include={','.join(base.include)}"] if base.include else []
             command += _valid_until()
-            done = subprocess.run(
-                [*command, base.suite, str(tar), ARCHIVE], capture_output=True, text=True, check=False
-            )
+            done = subprocess.run([*command, base.suite, str(tar), ARCHIVE], capture_output=True, text=True, check=False)
             if done.returncode:
                 raise _failed(f"Debian {base.suite}", done.stderr.splitlines())
             repository, tag = base.tag.rsplit(":", 1)
@@ -104,7 +106,7 @@ class Images:
         found = self.client.images.list(filters={"label": names.STAGE_LABEL, "dangling": True})
         for image in found:
             try:
-                self.client.api.remove_image(image.id)
+                self.client.images.remove(str(image.id))
             except docker.errors.APIError:  # in use after all, by somebody else's build
                 continue
 

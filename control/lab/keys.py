@@ -43,9 +43,7 @@ def ssh_key(path: Path) -> SshKey:
     if not (path.is_file() and public_path.is_file()):
         key = ed25519.Ed25519PrivateKey.generate()
         private = key.private_bytes(_PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
-        public = key.public_key().public_bytes(
-            serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-        )
+        public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
         write_private(path, private.decode())
         public_path.write_text(f"{public.decode()}\n")
     return SshKey(path.read_text(), public_path.read_text().strip())
@@ -92,9 +90,7 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
             .sign(signer, hashes.SHA256())
         )
         return certificate.public_bytes(_PEM).decode(), _key_text(key)

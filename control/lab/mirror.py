@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
 
-import docker
 import requests
 from docker.errors import NotFound
 from docker.models.containers import Container
 
+import docker
 from control.lab import digest, names
 from control.lab.errors import LabError
 from control.lab.files import File, archive
@@ -20,7 +21,7 @@ _FINGERPRINT = names.APT_DIR / "fingerprint"
 _READY_S = 20.0
 
 
-def up(client: docker.DockerClient, image: str, address: IPv4Address) -> bool:
+def up(client: docker.DockerClient, image: str, address: IPv4Address, releases: Sequence[int]) -> bool:
     """The mirror runs from this image at this address and answers; True if it was started now."""
     ensure_apt_key(client, image)
     authority = Authority(names.CA_DIR)
@@ -33,7 +34,8 @@ def up(client: docker.DockerClient, image: str, address: IPv4Address) -> bool:
     if container is not None and container.status == "running":
         return False
     if container is None:
-        container = _create(client, image, address, authority, wanted)
+        labels = {names.INPUT_LABEL: wanted, names.RELEASES_LABEL: " ".join(map(str, releases))}
+        container = _create(client, image, address, authority, labels)
     container.start()
     wait_ready(container, address)
     return True
@@ -46,6 +48,16 @@ def find(client: docker.DockerClient) -> Container | None:
         return None
 
 
+def releases(client: docker.DockerClient) -> set[int]:
+    """Debian releases that the mirror has: it keeps them while it lives, so that hosts may come and go."""
+    container = find(client)
+    return {int(one) for one in container.labels.get(names.RELEASES_LABEL, "").split()} if container else set()
+
+
+def has_apt_key() -> bool:
+    return _SECRET.is_file() and names.APT_KEY.is_file() and _FINGERPRINT.is_file()
+
+
 def apt_fingerprint() -> str:
     """Fingerprint of the key that signs the lab's archive (40 hexadecimal digits)."""
     return _FINGERPRINT.read_text().strip()
@@ -53,7 +65,7 @@ def apt_fingerprint() -> str:
 
 def ensure_apt_key(client: docker.DockerClient, image: str) -> None:
     """`.lab/apt` has a signing key, its public half and its fingerprint. gpg runs in the mirror's image."""
-    if _SECRET.is_file() and names.APT_KEY.is_file() and _FINGERPRINT.is_file():
+    if has_apt_key():
         return
     secret, public, fingerprint = make_apt_key(client, image)
     write_private(_SECRET, secret)
@@ -72,14 +84,14 @@ def make_apt_key(client: docker.DockerClient, image: str) -> tuple[str, str, str
         gpg --batch --with-colons --list-keys | awk -F: '$1 == "fpr" {{print $10; exit}}'
     """
     said = client.containers.run(
-        image, ["sh", "-euc", script], remove=True, labels=names.labels(), network_mode="none", stderr=False
+        image, ["sh", "-euc", script], remove=True, labels=names.labels(**names.home()), network_mode="none", stderr=False
     )
     secret, public, fingerprint = (part.strip() for part in said.decode().split(mark))
     return f"{secret}\n", f"{public}\n", fingerprint
 
 
 def _create(
-    client: docker.DockerClient, image: str, address: IPv4Address, authority: Authority, wanted: str
+    client: docker.DockerClient, image: str, address: IPv4Address, authority: Authority, labels: Mapping[str, str]
 ) -> Container:
     certificate, key = authority.server([names.MIRROR, "localhost", str(address), "127.0.0.1"])
     networking = {names.NETWORK: client.api.create_endpoint_config(ipv4_address=str(address))}
@@ -89,7 +101,7 @@ def _create(
         hostname=names.MIRROR,
         network=names.NETWORK,
         networking_config=networking,
-        labels=names.labels(**names.home(), **{names.INPUT_LABEL: wanted}),
+        labels=names.labels(**names.home(), **labels),
     )
     container.put_archive(
         "/",

@@ -19,6 +19,8 @@ HOME_LABEL = "org.gpuhost.lab.home"
 SPEC_LABEL = "org.gpuhost.lab.spec"
 #: Digest of all that went into a container; another digest means that it must be made anew.
 INPUT_LABEL = "org.gpuhost.lab.input"
+#: Debian releases that a mirror has.
+RELEASES_LABEL = "org.gpuhost.lab.releases"
 #: On build stages that no image keeps.
 STAGE_LABEL = "org.gpuhost.lab.stage"
 #: On images that take the place of another.

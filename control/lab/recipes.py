@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,11 +90,10 @@ def stand_in_tag(recipe: StandIn, base_tags: Mapping[str, str]) -> str:
     return f"{names.IMAGES}/{recipe.name}:{digest.of(*content)}"
 
 
-def order(recipes: Mapping[str, StandIn]) -> dict[str, set[str]]:
-    """For each recipe the other recipes that must be built before it."""
-    return {
-        name: {base for base in recipe.bases.values() if isinstance(base, str)} for name, recipe in recipes.items()
-    }
+def answers_for(recipe: StandIn, known: Iterable[str]) -> tuple[str, ...]:
+    """Every name on docker.io that the stand-in answers for: its own, and the truth table's tags of the same image."""
+    repositories = {name.partition(":")[0] for name in recipe.images}
+    return tuple(sorted({*recipe.images, *(name for name in known if name.partition(":")[0] in repositories)}))
 
 
 def _base(said: Mapping[str, Any]) -> Base | str:

@@ -11,15 +11,10 @@ from ipaddress import IPv4Network
 from typing import Any
 
 import docker
-
 from control.lab import build, engine, hosts, inventory, keys, mirror, names, network, simulate, spec
 from control.lab.errors import LabError
-from control.lab.images import Say
+from control.lab.images import Say, say_plainly
 from control.lab.spec import HostSpec
-
-
-def say_plainly(line: str) -> None:
-    print(f"lab: {line}", flush=True)
 
 
 def up(wanted: Sequence[HostSpec], say: Say = say_plainly) -> list[str]:
@@ -34,11 +29,11 @@ def up(wanted: Sequence[HostSpec], say: Say = say_plainly) -> list[str]:
     client = engine.ensure(say)
     refuse_another_lab(client)
     there = [hosts.spec_of(one) for one in hosts.every(client)]
-    releases = sorted({one.release for one in [*wanted, *there]})
+    releases = sorted({one.release for one in [*wanted, *there]} | mirror.releases(client))
     built = build.build(client, releases, say)
     subnet = network.ensure(client)
     start = time.monotonic()
-    if mirror.up(client, built.mirror, network.mirror_address(subnet)):
+    if mirror.up(client, built.mirror, network.mirror_address(subnet), releases):
         say(f"{names.MIRROR}  apt, wheels and images answer in {time.monotonic() - start:.1f} s  STAND-IN for the internet")
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(lambda one: _host(client, one, built, subnet, say), wanted))
@@ -59,9 +54,11 @@ def describe_gpu(one: HostSpec) -> str:
 
 
 def write_site(client: docker.DockerClient) -> None:
-    """`inventory/lab` and the known hosts name the hosts that there are now."""
+    """`inventory/lab` and the known hosts name the hosts that there are now; nothing without a lab."""
+    if not mirror.has_apt_key():
+        return
     found = hosts.every(client)
-    addresses = {one.name: hosts.address_of(one) for one in found}
+    addresses = {hosts.spec_of(one).name: hosts.address_of(one) for one in found}
     lines = "".join(hosts.known_hosts_line(name, address) for name, address in addresses.items())
     names.KNOWN_HOSTS.write_text(lines)
     keys.ssh_key(names.SSH_KEY)
@@ -82,7 +79,7 @@ def refuse_another_lab(client: docker.DockerClient) -> None:
         raise LabError(
             f"the lab of another checkout is up: {other}",
             "its hosts know other keys, and both would have the same names",
-            f"run ./gpuhost lab.down there first (or here: it removes that lab as well)",
+            "run ./gpuhost lab.down there first (or here: it removes that lab as well)",
         )
 
 
@@ -91,7 +88,7 @@ def ssh_command(name: str) -> list[str]:
     client = engine.connect()
     container = hosts.find(client, f"{names.PREFIX}{spec.number_of(name)}") if client else None
     if container is None:
-        there = ", ".join(one.name for one in hosts.every(client)) if client else ""
+        there = ", ".join(hosts.spec_of(one).name for one in hosts.every(client)) if client else ""
         raise LabError(f"no lab host {name}", f"there are: {there or 'none'}", "./gpuhost lab.up")
     options = [word for option in inventory.ssh_options(names.LAB_DIR) for word in ("-o", option)]
     return ["ssh", "-i", str(names.SSH_KEY), *options, f"{names.USER}@{hosts.address_of(container)}"]
@@ -119,8 +116,11 @@ def status_lines(seen: Mapping[str, Any]) -> list[str]:
         f"{one['name']:<16} Debian {one['release']}  {one['gpu']:<20} {one['address']:<14} {one['status']}"
         for one in seen["hosts"]
     ]
-    mirror_line = [f"{names.MIRROR}: {seen['mirror']}"] if seen["mirror"] else []
-    return [*lines, *mirror_line, f"images: {gigabytes(seen['images_bytes'])}"] if lines else ["no lab host: ./gpuhost lab.up"]
+    if not lines:
+        lines = ["no lab host: ./gpuhost lab.up"]
+    if seen["mirror"]:
+        lines.append(f"{names.MIRROR}: {seen['mirror']}")
+    return [*lines, f"images: {gigabytes(seen['images_bytes'])}"]
 
 
 def gigabytes(count: int) -> str:
@@ -188,7 +188,7 @@ def down(images: bool = False, stop_engine: bool = False) -> Removed:
 
 
 def _remove_objects(client: docker.DockerClient, images: bool) -> Removed:
-    mine = {"label": names.LABEL}
+    mine: dict[str, Any] = {"label": names.LABEL}
     containers = client.containers.list(all=True, filters=mine)
     for container in containers:
         container.remove(force=True, v=True)
@@ -200,7 +200,11 @@ def _remove_objects(client: docker.DockerClient, images: bool) -> Removed:
         one.remove()
     gone = _remove_images(client) if images else []
     return Removed(
-        [c.name for c in containers], [v.name for v in volumes], [n.name for n in networks], gone, images_bytes(client)
+        [str(c.name) for c in containers],
+        [v.name for v in volumes],
+        [str(n.name) for n in networks],
+        gone,
+        images_bytes(client),
     )
 
 

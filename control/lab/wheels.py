@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,18 @@ from typing import Any
 import yaml
 
 from control import support
+from control.lab import closure
 from control.lab.errors import LabError
 from control.lab.inventory import PYTORCH
 from control.paths import ROLES_DIR, ROOT
 
 JUPYTER_REQUIREMENTS = ROOT / "docker" / "jupyter" / "requirements.txt"
+
+
+#: Times that wheels are looked through for what they depend on.
+_ROUNDS = 5
+#: Requirements named in a line; a pinned set has a hundred.
+_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,10 @@ class WheelSet:
     python: str
     requirements: tuple[str, ...]
     index_url: str = ""
+
+    def __str__(self) -> str:
+        more = len(self.requirements) - _NAMED
+        return ", ".join([*self.requirements[:_NAMED], *([f"{more} more"] if more > 0 else [])])
 
     def as_list(self) -> list[Any]:
         return [self.python, list(self.requirements), self.index_url]
@@ -46,9 +57,9 @@ def wanted(releases: Sequence[int]) -> list[WheelSet]:
         sets.append(WheelSet(python, extras))
         if PYTORCH[release] == "cpu":
             row = table.torch_rows("cpu")[0]
-            sets.append(WheelSet(python, (row.requirement, *extras), row.index_url))
+            sets.append(WheelSet(python, (row.requirement or "torch", *extras), row.index_url or ""))
     if JUPYTER_REQUIREMENTS.is_file():
-        container_python = table.image("python-slim").python
+        container_python = table.image("python-slim").python or sets[0].python
         sets.append(WheelSet(container_python, tuple(requirement_lines(JUPYTER_REQUIREMENTS.read_text()))))
     return sets
 
@@ -61,11 +72,26 @@ def requirement_lines(text: str) -> list[str]:
 
 
 def download(wheels: WheelSet, folder: Path) -> None:
-    """Every wheel of the set, dependencies included, is in the folder. Raises LabError with pip's own words.
+    """Every wheel of the set, dependencies included, is in the folder. Raises LabError with pip's own words."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _fetch(replace(wheels, requirements=tuple(closure.applying(wheels.requirements, wheels.python))), folder)
+    for _ in range(_ROUNDS):
+        more = closure.missing(wheels.requirements, wheels.python, closure.wheel_metadata(folder, wheels.python))
+        if not more:
+            return
+        _fetch(replace(wheels, requirements=tuple(more)), folder)
+    raise LabError(
+        f"wheels for Python {wheels.python} are still missing after {_ROUNDS} rounds: {', '.join(more)}",
+        "the lab's package index must hold all that a host installs",
+        "name their versions in the requirements they come from",
+    )
+
+
+def _fetch(wheels: WheelSet, folder: Path) -> None:
+    """pip has put the wheels of these requirements into the folder.
 
     The wheels that are there without the further index are tried first: a machine may have them at hand.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     ways = [_local_build(wheels), wheels.requirements] if wheels.index_url else [wheels.requirements]
     said = ""
     for requirements in ways:
@@ -78,7 +104,7 @@ def download(wheels: WheelSet, folder: Path) -> None:
             return
         said = "\n    ".join(done.stderr.strip().splitlines()[-4:])
     raise LabError(
-        f"pip could not fetch {', '.join(wheels.requirements)} for Python {wheels.python}:\n    {said}",
+        f"pip could not fetch {wheels} for Python {wheels.python}:\n    {said}",
         "the lab's package index is filled from this machine",
         f"try it by hand: python3 -m pip download --python-version {wheels.python} --only-binary=:all: …",
     )
