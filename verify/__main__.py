@@ -34,19 +34,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m verify", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="run|snapshot|torch")
     run = commands.add_parser("run", help="check this host against what was planned for it")
-    run.add_argument(
-        "--expect", default=EXPECTED, metavar="FILE", help=f"what was planned (default: {EXPECTED})"
-    )
+    run.add_argument("--expect", default=EXPECTED, metavar="FILE", help=f"what was planned (default: {EXPECTED})")
     about = "; ".join(f"{check.area}: {check.about}" for check in CHECKS)
-    run.add_argument(
-        "checks", nargs="*", metavar="CHECK", help=f"only these areas or beginnings of ids ({about})"
-    )
+    run.add_argument("checks", nargs="*", metavar="CHECK", help=f"only these areas or beginnings of ids ({about})")
     run.set_defaults(call=_run)
     snapshot = commands.add_parser("snapshot", help="the record of this host; changes nothing")
     snapshot.set_defaults(call=_snapshot)
-    torch = commands.add_parser(
-        "torch", help="PyTorch as this interpreter has it, and sample computations on each device"
-    )
+    torch = commands.add_parser("torch", help="PyTorch as this interpreter has it, and sample computations on each device")
     torch.set_defaults(call=_torch)
     for command in (run, snapshot, torch):
         command.add_argument("--json", action="store_true", help="one JSON document on standard output")
@@ -61,9 +55,7 @@ def read_expected(path: str) -> dict[str, Any]:
     try:
         expected: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{path} is not there: `gpuhost up` writes it on the hosts it sets up"
-        ) from error
+        raise FileNotFoundError(f"{path} is not there: `gpuhost up` writes it on the hosts it sets up") from error
     except ValueError as error:
         raise ValueError(f"{path} is no JSON document: {error}") from error
     if not isinstance(expected, dict) or expected.get("schema") != 1:
@@ -77,9 +69,7 @@ def _run(options: argparse.Namespace) -> int:
     ctx = Context(expected, options.expect)
     results = run_checks(expected, ctx, options.checks)
     if not results:
-        raise ValueError(
-            f"no check of this host matches {' '.join(options.checks)}; areas: {', '.join(AREAS)}"
-        )
+        raise ValueError(f"no check of this host matches {' '.join(options.checks)}; areas: {', '.join(AREAS)}")
     host = str(expected.get("host") or socket.gethostname())
     if options.json:
         print(json.dumps(document(host, ctx.simulated, taken_at, time.monotonic() - began, results)))
@@ -94,12 +84,8 @@ def lines(host: str, simulated: bool, results: list[Result]) -> list[str]:
     for result in results:
         text.append(f"{result.status:12} {result.id}  {_plain(result.seen)}")
         if result.status != PASS:
-            text += [
-                f"{'':12}   {line}" for line in (result.why, result.next and f"next: {result.next}") if line
-            ]
-    counts = [
-        f"{sum(r.status == status for r in results)} {status}" for status in (PASS, FAIL, "unverifiable")
-    ]
+            text += [f"{'':12}   {line}" for line in (result.why, result.next and f"next: {result.next}") if line]
+    counts = [f"{sum(r.status == status for r in results)} {status}" for status in (PASS, FAIL, "unverifiable")]
     return [*text, f"{host}: {', '.join(counts)}"]
 
 

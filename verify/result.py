@@ -35,9 +35,7 @@ class Result:
         return {key: getattr(self, key) for key in ("id", "status", "seen", "wanted", "why", "next")}
 
 
-def judged(
-    id: str, ok: bool, *, seen: Any, wanted: Any, why: str, next: str, needs: tuple[str, ...] = ()
-) -> Result:
+def judged(id: str, ok: bool, *, seen: Any, wanted: Any, why: str, next: str, needs: tuple[str, ...] = ()) -> Result:
     """A pass, or a failure with its sentence: ``why`` and ``next`` are kept only where they are needed."""
     if ok:
         return Result(id, PASS, seen, wanted, needs=needs)
@@ -87,9 +85,7 @@ def settle(results: Iterable[Result]) -> list[Result]:
     return [settle_one(result) for result in settled]
 
 
-def document(
-    host: str, simulated: bool, taken_at: str, duration_s: float, results: Iterable[Result]
-) -> dict[str, Any]:
+def document(host: str, simulated: bool, taken_at: str, duration_s: float, results: Iterable[Result]) -> dict[str, Any]:
     """The results as ``verify/schema/results-1.json`` describes them."""
     return {
         "schema": SCHEMA,

@@ -52,9 +52,7 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     return {
         "simulated": ctx.simulated,
         "users": users if isinstance(users, dict) else {},
-        "devices": {row["path"]: row for row in devices if "path" in row}
-        if isinstance(devices, list)
-        else {},
+        "devices": {row["path"]: row for row in devices if "path" in row} if isinstance(devices, list) else {},
         "tries": {row["name"]: try_as(row["name"], paths) for row in wanted.get("users") or []},
     }
 
@@ -128,8 +126,7 @@ def _device(row: dict[str, Any], seen: dict[str, Any]) -> list[Result]:
             why=f"{path} belongs to group {group}, not {row['group']}: members of {row['group']} cannot "
             "open it, "
             "and programs fall back to the CPU without a word.",
-            next=f"sudo chgrp {row['group']} {path}; `gpuhost up` also restores the udev rule that sets it "
-            "at boot.",
+            next=f"sudo chgrp {row['group']} {path}; `gpuhost up` also restores the udev rule that sets it at boot.",
             needs=present,
         ),
         judged(

@@ -61,19 +61,14 @@ def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
         not seen["engine"]["error"],
         seen=seen["engine"]["version"] or seen["engine"]["error"],
         wanted="an answer",
-        why=f"The container engine does not answer ({seen['engine']['error']}): none of the services can be "
-        "running.",
+        why=f"The container engine does not answer ({seen['engine']['error']}): none of the services can be running.",
         next="sudo systemctl status docker; sudo systemctl start docker",
     )
     if seen["engine"]["error"]:
         return [engine, *(_unknown(row) for row in services)]
     return [
         engine,
-        *(
-            r
-            for row in services
-            for r in _service(row, seen["containers"].get(row["container"]) or {"exists": False})
-        ),
+        *(r for row in services for r in _service(row, seen["containers"].get(row["container"]) or {"exists": False})),
     ]
 
 
@@ -105,9 +100,7 @@ def _running(row: dict[str, Any], saw: dict[str, Any]) -> Result:
         wanted="running",
         why=f"{row['name']} is not running: its container {name} "
         + (f"is {state} (exit status {saw.get('exit_code')}).{last}" if saw["exists"] else "does not exist."),
-        next=f"docker start {name}; docker logs --tail 50 {name}"
-        if saw["exists"]
-        else "Run `gpuhost up` again.",
+        next=f"docker start {name}; docker logs --tail 50 {name}" if saw["exists"] else "Run `gpuhost up` again.",
         needs=("containers.engine.answers",),
     )
 

@@ -69,8 +69,7 @@ def _loaded(body: str, model: str) -> dict[str, Any] | None:
         return next(
             {"size": int(row["size"]), "size_vram": int(row.get("size_vram") or 0)}
             for row in rows
-            if str(row.get("name") or row.get("model")).partition(":latest")[0]
-            == model.partition(":latest")[0]
+            if str(row.get("name") or row.get("model")).partition(":latest")[0] == model.partition(":latest")[0]
         )
     except (ValueError, KeyError, TypeError, StopIteration):
         return None
@@ -103,8 +102,7 @@ def _text(row: dict[str, Any], call: dict[str, Any]) -> Result:
         bool(text) and count > 0,
         seen=call.get("error") or {"characters": len(text), "eval_count": count},
         wanted="a text of at least one token",
-        why=f"Asked through its Python client, {model} gave no text: "
-        f"{call.get('error') or 'the answer is empty'}.",
+        why=f"Asked through its Python client, {model} gave no text: {call.get('error') or 'the answer is empty'}.",
         next=f"docker logs --tail 50 {row['container']}",
         needs=(
             "services.ollama.answers",
@@ -154,10 +152,7 @@ def _not_here(row: dict[str, Any], seen: dict[str, Any]) -> str:
 def _misplaced(loaded: dict[str, Any], log: dict[str, Any]) -> str:
     said = f" Its log says: {_reason(log)}" if log.get("reasons") else ""
     if not loaded["size_vram"]:
-        return (
-            "Ollama runs the model on the CPU, at about a tenth of the GPU's speed, and reports no "
-            f"error.{said}"
-        )
+        return f"Ollama runs the model on the CPU, at about a tenth of the GPU's speed, and reports no error.{said}"
     part = 100 * loaded["size_vram"] // max(1, loaded["size"])
     return f"Only {part} % of the model is in GPU memory: the rest in RAM sets the speed.{said}"
 
@@ -191,9 +186,7 @@ def _discovery(row: dict[str, Any], seen: dict[str, Any]) -> Result:
     if reason:
         return unverifiable(id, reason, seen=found, wanted=wanted)
     if found not in ("gpu", "cpu"):
-        return unverifiable(
-            id, log.get("error") or "its log no longer has the lines of its start", wanted=wanted
-        )
+        return unverifiable(id, log.get("error") or "its log no longer has the lines of its start", wanted=wanted)
     return judged(
         id,
         found == wanted,

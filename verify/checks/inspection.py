@@ -1,4 +1,4 @@
-"""What the checks read out of the engine's inspection of a container (``GET /containers/<name>/json``); pure."""
+"""What the checks read out of the engine's inspection of a container; pure. API: ``GET /containers/<name>/json``."""
 
 from __future__ import annotations
 
@@ -36,19 +36,13 @@ def look(inspected: dict[str, Any]) -> dict[str, Any]:
         "cap_add": sorted(_capability(name) for name in host.get("CapAdd") or []),
         "security_opt": sorted(host.get("SecurityOpt") or []),
         "published": sorted(
-            {
-                f"{one.get('HostIp') or '0.0.0.0'}:{one['HostPort']}"
-                for _, all in bindings
-                for one in all or []
-            }
+            {f"{one.get('HostIp') or '0.0.0.0'}:{one['HostPort']}" for _, all in bindings for one in all or []}
         ),
         "network_mode": host.get("NetworkMode"),
         "restart_policy": (host.get("RestartPolicy") or {}).get("Name"),
         "devices": sorted(row["PathOnHost"] for row in host.get("Devices") or []),
         "groups": sorted(host.get("GroupAdd") or []),
-        "environment": dict(
-            one.partition("=")[::2] for one in config.get("Env") or [] if one.startswith(OVERRIDE)
-        ),
+        "environment": dict(one.partition("=")[::2] for one in config.get("Env") or [] if one.startswith(OVERRIDE)),
     }
 
 

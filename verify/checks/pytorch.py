@@ -30,8 +30,7 @@ KINDS = {"rocm": "rocm", "cpu": "cpu", "distro": "cpu"}
 def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Per place with PyTorch: what its own interpreter says."""
     places = {
-        row["where"]: _on_host(row) if row["where"] == "host" else _inside(row, ctx)
-        for row in expected.get("torch") or []
+        row["where"]: _on_host(row) if row["where"] == "host" else _inside(row, ctx) for row in expected.get("torch") or []
     }
     stand_ins = {where: ctx.stand_in(where) for where in places if where != "host"}
     return {"simulated": ctx.simulated, "places": places, "stand_ins": stand_ins}
@@ -93,9 +92,7 @@ def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     return results
 
 
-def judge_place(
-    row: dict[str, Any], saw: dict[str, Any], gpus: int, simulated: bool, stand_in: str | None
-) -> list[Result]:
+def judge_place(row: dict[str, Any], saw: dict[str, Any], gpus: int, simulated: bool, stand_in: str | None) -> list[Result]:
     """The results of one place; ``gpus`` is how many the plan has on this host."""
     imported = _imported(row, saw)
     if imported.status != "pass":
@@ -113,9 +110,7 @@ def judge_place(
     on_gpu = [_available(row, saw), _count(row, saw, gpus)]
     on_gpu += [_computed(row, saw, device, name) for device in devices for name in SAMPLES]
     reason = _no_gpu_here(simulated, stand_in)
-    return results + (
-        [unverifiable(r.id, reason, seen=r.seen, wanted=r.wanted) for r in on_gpu] if reason else on_gpu
-    )
+    return results + ([unverifiable(r.id, reason, seen=r.seen, wanted=r.wanted) for r in on_gpu] if reason else on_gpu)
 
 
 def _no_gpu_here(simulated: bool, stand_in: str | None) -> str:
@@ -213,11 +208,7 @@ def _override(row: dict[str, Any], saw: dict[str, Any]) -> Result:
         seen=seen,
         wanted=wanted,
         why=f"{OVERRIDE} is {said} {_place(row)} and should be {wanted or 'not set'}: "
-        + (
-            "kernels for the wrong target are loaded."
-            if wanted is None
-            else "this GPU's kernels are not found without it."
-        ),
+        + ("kernels for the wrong target are loaded." if wanted is None else "this GPU's kernels are not found without it."),
         next="Look for it in /etc/environment, /etc/profile.d and ~/.profile; then run `gpuhost up` again.",
         needs=needs,
     )
@@ -245,11 +236,7 @@ def _count(row: dict[str, Any], saw: dict[str, Any], gpus: int) -> Result:
         seen=len(saw["devices"]),
         wanted=gpus,
         why=f"PyTorch {_place(row)} sees {len(saw['devices'])} GPUs and the plan has {gpus}: "
-        + (
-            "an integrated GPU is counted too, and may be chosen."
-            if len(saw["devices"]) > gpus
-            else "the others are idle."
-        ),
+        + ("an integrated GPU is counted too, and may be chosen." if len(saw["devices"]) > gpus else "the others are idle."),
         next="Look for HIP_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES: they filter one after the other.",
         needs=(_id(row, "gpu_available"),),
     )
@@ -276,7 +263,6 @@ def _computed(row: dict[str, Any], saw: dict[str, Any], device: str, name: str) 
         why=f"{what.capitalize()} on {device} {_place(row)} is wrong: its error is {ratio:.3g} times what "
         "rounding allows. "
         "Results computed there cannot be trusted.",
-        next="Take the host out of use and run it again; a repeated failure on one GPU points to its memory "
-        "or clocks.",
+        next="Take the host out of use and run it again; a repeated failure on one GPU points to its memory or clocks.",
         needs=needs,
     )

@@ -41,9 +41,7 @@ def look() -> dict[str, Any]:
         import torch
     except Exception as error:  # a broken wheel raises OSError, ImportError, RuntimeError and others
         return {**seen, "import_error": f"{type(error).__name__}: {error}"[:400]}
-    seen.update(
-        version=torch.__version__, hip=torch.version.hip, cuda=torch.version.cuda, build=_build(torch)
-    )
+    seen.update(version=torch.__version__, hip=torch.version.hip, cuda=torch.version.cuda, build=_build(torch))
     seen.update(_devices(torch))
     names = ["cpu", *(f"cuda:{index}" for index in range(len(seen["devices"])))]
     seen["computed"] = {name: compute(torch, name) for name in names}

@@ -46,11 +46,7 @@ def look(tool: str) -> dict[str, Any]:
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     """Three answers per tool: present, runs, and the number of GPUs."""
     wanted = len(expected.get("gpus") or [])
-    return [
-        result
-        for tool, saw in seen["tools"].items()
-        for result in _tool(tool, saw, seen["simulated"], wanted)
-    ]
+    return [result for tool, saw in seen["tools"].items() for result in _tool(tool, saw, seen["simulated"], wanted)]
 
 
 def _tool(tool: str, saw: dict[str, Any], simulated: bool, gpus: int) -> list[Result]:
@@ -74,9 +70,7 @@ def _runs(tool: str, saw: dict[str, Any], simulated: bool, present: str) -> Resu
             f"{tool} did not end within {SECONDS} s and was stopped. "
             "It hangs like this when the driver is loaded but could not bring the GPU up."
         )
-        return failed(
-            id, seen=saw["error"], wanted=wanted, why=why, next="sudo dmesg | grep -iE 'amdgpu|kfd'"
-        )
+        return failed(id, seen=saw["error"], wanted=wanted, why=why, next="sudo dmesg | grep -iE 'amdgpu|kfd'")
     understood = not parsed.get("error") or parsed.get("kind") != "unknown"
     # Without a driver a tool that says so, and ends with an error, has done what it can.
     ok = bool(saw["path"]) and understood and saw.get("rc") is not None and (saw["rc"] == 0 or simulated)
@@ -85,8 +79,7 @@ def _runs(tool: str, saw: dict[str, Any], simulated: bool, present: str) -> Resu
         ok,
         seen=_outcome(saw),
         wanted=wanted,
-        why=f"{tool} ended with: "
-        f"{saw.get('last_line') or saw.get('error') or parsed.get('error') or 'no output'}.",
+        why=f"{tool} ended with: {saw.get('last_line') or saw.get('error') or parsed.get('error') or 'no output'}.",
         next=f"Run `{tool}` on the host; a missing library is put back by `gpuhost up`.",
         needs=(present,),
     )

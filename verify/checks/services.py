@@ -23,9 +23,7 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     ports = ctx.snapshot.get("ports")
     services = expected.get("services") or []
     return {
-        "ports": [row for row in ports if row.get("proto", "tcp").startswith("tcp")]
-        if isinstance(ports, list)
-        else None,
+        "ports": [row for row in ports if row.get("proto", "tcp").startswith("tcp")] if isinstance(ports, list) else None,
         "services": {row["name"]: _look(row, ctx) for row in services},
     }
 
@@ -146,9 +144,7 @@ def _exposure(row: dict[str, Any], ports: list[dict[str, Any]] | None) -> Result
 def _ollama(row: dict[str, Any], pages: dict[str, Any]) -> list[Result]:
     version = _object(pages.get("version")).get("version")
     listed = _object(pages.get("tags")).get("models") or []
-    names = sorted(
-        str(model.get("name") or model.get("model")) for model in listed if isinstance(model, dict)
-    )
+    names = sorted(str(model.get("name") or model.get("model")) for model in listed if isinstance(model, dict))
     return [
         judged(
             "services.ollama.version",
@@ -185,8 +181,7 @@ def _anythingllm(row: dict[str, Any], pages: dict[str, Any]) -> list[Result]:
             page.get("status") == 200 and "AnythingLLM" in title,
             seen=f"HTTP {page.get('status')}: {_start(title)}",
             wanted="HTTP 200 and AnythingLLM's page",
-            why="The address that people open does not show AnythingLLM, although the service behind it may "
-            "be well.",
+            why="The address that people open does not show AnythingLLM, although the service behind it may be well.",
             next=logs(row),
             needs=needs(row),
         ),
@@ -206,9 +201,7 @@ def _jupyter(row: dict[str, Any], pages: dict[str, Any]) -> list[Result]:
     closed, opened = (pages.get("closed") or {}).get("status"), pages.get("open")
     token_id = "services.jupyter.opens_with_token"
     with_token = (
-        unverifiable(
-            token_id, "the token's file cannot be read (it is root's)", wanted=200, next="Run it with sudo."
-        )
+        unverifiable(token_id, "the token's file cannot be read (it is root's)", wanted=200, next="Run it with sudo.")
         if opened is None
         else compare(
             token_id,
@@ -233,8 +226,7 @@ def _jupyter(row: dict[str, Any], pages: dict[str, Any]) -> list[Result]:
             "services.jupyter.refuses_without_token",
             seen=closed,
             wanted=403,
-            why="JupyterLab shows its files without a token: everyone who reaches the port runs programs on "
-            "this host."
+            why="JupyterLab shows its files without a token: everyone who reaches the port runs programs on this host."
             if closed == 200
             else f"Without a token JupyterLab answers HTTP {closed}, not the refusal (403) it should.",
             next="Run `gpuhost up` again: it sets the token file.",

@@ -100,10 +100,8 @@ def _simulated(seen: dict[str, Any], expected: dict[str, Any]) -> Result:
         wanted=wanted,
         why="The plan was made for a simulated GPU and this host shows a real one."
         if wanted
-        else "The plan was made for a real GPU and this host shows a simulated one: no result about the GPU "
-        "means anything.",
-        next="Remove /etc/gpuhost/simulated.json from a real host; then run `gpuhost up` again so that the "
-        "plan fits.",
+        else "The plan was made for a real GPU and this host shows a simulated one: no result about the GPU means anything.",
+        next="Remove /etc/gpuhost/simulated.json from a real host; then run `gpuhost up` again so that the plan fits.",
     )
 
 
@@ -130,20 +128,14 @@ def _disk(seen: dict[str, Any]) -> Result:
     mounts = seen["disk"]
     if not isinstance(mounts, list) or not mounts:
         return unverifiable(id, f"the free space could not be read: {_error(mounts)}", wanted=wanted)
-    full = [
-        row["mount"]
-        for row in mounts
-        if row["free_bytes"] < DISK_FREE_BYTES and row["total_bytes"] > DISK_FREE_BYTES
-    ]
+    full = [row["mount"] for row in mounts if row["free_bytes"] < DISK_FREE_BYTES and row["total_bytes"] > DISK_FREE_BYTES]
     return judged(
         id,
         not full,
         seen={row["mount"]: _size(row["free_bytes"]) for row in mounts},
         wanted=wanted,
-        why=f"Nearly full: {', '.join(full)}. Services that cannot write their data stop in the middle of "
-        "their work.",
-        next="`gpuhost models` lists the models by size; `docker image prune` takes away images that "
-        "nothing uses.",
+        why=f"Nearly full: {', '.join(full)}. Services that cannot write their data stop in the middle of their work.",
+        next="`gpuhost models` lists the models by size; `docker image prune` takes away images that nothing uses.",
     )
 
 
@@ -157,8 +149,7 @@ def _memory(seen: dict[str, Any]) -> Result:
         available >= MEMORY_FREE_BYTES,
         seen=_size(available),
         wanted=wanted,
-        why=f"Only {_size(available)} of memory is left: the kernel ends the largest process next, which is "
-        "a model server.",
+        why=f"Only {_size(available)} of memory is left: the kernel ends the largest process next, which is a model server.",
         next="`ps aux --sort=-rss | head` shows what holds it.",
     )
 
@@ -168,6 +159,4 @@ def _size(count: float) -> str:
 
 
 def _error(section: Any) -> str:
-    return (
-        str(section.get("error", "nothing came back")) if isinstance(section, dict) else "nothing came back"
-    )
+    return str(section.get("error", "nothing came back")) if isinstance(section, dict) else "nothing came back"

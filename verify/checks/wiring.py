@@ -87,11 +87,7 @@ def ask(container: str, url: str, host: str, ctx: Context) -> dict[str, Any]:
             return {"resolved": None, "error": error.message}
         if code in (126, 127):
             continue
-        return (
-            read(out)
-            if out.strip()
-            else {"resolved": None, "error": err.strip()[-200:] or f"exit status {code}"}
-        )
+        return read(out) if out.strip() else {"resolved": None, "error": err.strip()[-200:] or f"exit status {code}"}
     return {"resolved": None, "error": "the image has neither python3, node nor curl"}
 
 
@@ -110,10 +106,7 @@ def read(out: str) -> dict[str, Any]:
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     """One answer per other container. Ollama being down is Ollama's failure, not the wiring's."""
     rows = {row["name"]: row for row in expected.get("services") or []}
-    return [
-        _wired(rows[name], saw, seen["address"], rows[PROVIDER]["container"])
-        for name, saw in seen["from"].items()
-    ]
+    return [_wired(rows[name], saw, seen["address"], rows[PROVIDER]["container"]) for name, saw in seen["from"].items()]
 
 
 def _wired(row: dict[str, Any], saw: dict[str, Any], address: str, provider: str) -> Result:
@@ -125,17 +118,14 @@ def _wired(row: dict[str, Any], saw: dict[str, Any], address: str, provider: str
     else:
         said = str(saw.get("error") or body[:120])
         why = (
-            "the name resolves, but Ollama does not answer there"
-            if saw.get("error")
-            else "what answers there is not Ollama"
+            "the name resolves, but Ollama does not answer there" if saw.get("error") else "what answers there is not Ollama"
         )
     return judged(
         f"wiring.{row['name']}.ollama",
         saw["resolved"] is True and '"version"' in body,
         seen=body[:120] if '"version"' in body else said,
         wanted=f"Ollama's version from {address}",
-        why=f"From inside {row['container']} Ollama cannot be used: {why} ({said}). {row['name']} has no "
-        "model then.",
+        why=f"From inside {row['container']} Ollama cannot be used: {why} ({said}). {row['name']} has no model then.",
         next=f"docker network inspect $(docker inspect --format '{{{{range $n, $_ := "
         f".NetworkSettings.Networks}}}}{{{{$n}}}}{{{{end}}}}' "
         f"{row['container']}); then run `gpuhost up` again.",

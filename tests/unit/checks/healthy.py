@@ -178,9 +178,7 @@ SEEN: dict[str, dict[str, Any]] = {
     },
     "wiring": {
         "address": "http://gpuhost-ollama:11434/api/version",
-        "from": {
-            name: {"resolved": True, "body": '{"version":"0.35.0"}'} for name in ("anythingllm", "jupyter")
-        },
+        "from": {name: {"resolved": True, "body": '{"version":"0.35.0"}'} for name in ("anythingllm", "jupyter")},
     },
     "generate": {
         "simulated": False,

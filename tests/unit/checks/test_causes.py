@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -35,9 +35,7 @@ def reds(results: dict[str, Result]) -> set[str]:
 
 def test_a_host_as_planned_passes_every_check() -> None:
     results = judge_all(all_seen())
-    assert {result.status for result in results.values()} == {PASS}, [
-        r for r in results.values() if r.status != PASS
-    ]
+    assert {result.status for result in results.values()} == {PASS}, [r for r in results.values() if r.status != PASS]
     assert len(results) >= 80
     assert {result.id.partition(".")[0] for result in results.values()} == set(AREAS)
 
@@ -53,9 +51,7 @@ def stop_ollama(seen: Seen) -> None:
     )
     seen["services"]["services"]["ollama"] = dict.fromkeys(("health", "version", "tags"), NO_ANSWER)
     seen["services"]["ports"] = [row for row in seen["services"]["ports"] if row["port"] != 11434]
-    seen["wiring"]["from"] = {
-        name: {"resolved": False, "error": "ENOTFOUND"} for name in ("anythingllm", "jupyter")
-    }
+    seen["wiring"]["from"] = {name: {"resolved": False, "error": "ENOTFOUND"} for name in ("anythingllm", "jupyter")}
     seen["generate"].update(call={"error": "Connection refused"}, loaded=None)
 
 
@@ -64,9 +60,7 @@ def hang_ollama(seen: Seen) -> None:
     seen["services"]["services"]["ollama"] = {
         page: {**NO_ANSWER, "error": "timed out"} for page in ("health", "version", "tags")
     }
-    seen["wiring"]["from"] = {
-        name: {"resolved": True, "error": "timed out"} for name in ("anythingllm", "jupyter")
-    }
+    seen["wiring"]["from"] = {name: {"resolved": True, "error": "timed out"} for name in ("anythingllm", "jupyter")}
     seen["generate"].update(call={"error": "timed out"}, loaded=None)
 
 
@@ -77,9 +71,7 @@ def stop_engine(seen: Seen) -> None:
             {"open": {"status": 0, "error": "refused"}} if name == "jupyter" else {}
         )
     seen["services"]["ports"] = []
-    seen["wiring"]["from"] = {
-        name: {"resolved": None, "error": "no engine"} for name in ("anythingllm", "jupyter")
-    }
+    seen["wiring"]["from"] = {name: {"resolved": None, "error": "no engine"} for name in ("anythingllm", "jupyter")}
     seen["generate"].update(call={"error": "Connection refused"}, loaded=None, log={"error": "no engine"})
     seen["torch"]["places"]["gpuhost-jupyter"] = {"error": "no engine", "unreached": True}
 
@@ -136,9 +128,7 @@ def replace_torch(seen: Seen) -> None:
 
 
 def set_override_in_a_container(seen: Seen) -> None:
-    seen["containers"]["containers"]["gpuhost-jupyter"]["environment"] = {
-        "HSA_OVERRIDE_GFX_VERSION": "11.0.0"
-    }
+    seen["containers"]["containers"]["gpuhost-jupyter"]["environment"] = {"HSA_OVERRIDE_GFX_VERSION": "11.0.0"}
     place = seen["torch"]["places"]["gpuhost-jupyter"]
     place["environment"] = {"HSA_OVERRIDE_GFX_VERSION": "11.0.0"}
     place.update(available=False, devices=[], device_error="RuntimeError: HIP error")
@@ -238,9 +228,7 @@ def test_nothing_about_the_gpu_of_a_stand_in_ever_passes() -> None:
 
 
 def test_a_failure_whose_need_is_not_known_stays_a_failure() -> None:
-    alone = failed(
-        "wiring.a.b", seen=1, wanted=2, why="it is broken", next="mend it", needs=("containers.b.running",)
-    )
+    alone = failed("wiring.a.b", seen=1, wanted=2, why="it is broken", next="mend it", needs=("containers.b.running",))
     assert settle([alone]) == [alone]
 
 
@@ -253,13 +241,11 @@ def test_causes_that_point_at_each_other_end() -> None:
 class Quiet(Context):
     """A context of a host on which every look breaks."""
 
-    snapshot: dict[str, Any] = {}
+    snapshot: ClassVar[dict[str, Any]] = {}
 
 
 def test_a_check_that_breaks_is_a_failure_of_its_own() -> None:
-    results = run_checks(
-        healthy.expected() | {"access": {"devices": [{}]}}, Quiet(healthy.expected()), ["access"]
-    )
+    results = run_checks(healthy.expected() | {"access": {"devices": [{}]}}, Quiet(healthy.expected()), ["access"])
     assert [result.id for result in results] == ["access.check.ran"]
     assert results[0].status == FAIL
     assert "KeyError" in str(results[0].seen)
