@@ -2,16 +2,19 @@
 
 from invoke import Collection
 
-from control.tasks import dev, host
+from control.tasks import dev, host, lab, trial
 
 ns = Collection(
+    trial.try_,
     host.up,
     host.plan,
     host.verify,
     host.status,
     host.drift,
     host.info,
+    host.services,
     host.remove,
+    lab,
     dev.run_tests,
     dev.lint,
     dev.bench,

@@ -14,9 +14,9 @@ _ORDER = {"refuse": 0, "warn": 1, "note": 2}
 
 
 def console() -> Console:
-    """A console that wraps on a terminal and never folds a line in a log."""
-    out = Console(highlight=False, soft_wrap=False)
-    return out if out.is_terminal else Console(highlight=False, soft_wrap=True)
+    """A console as wide as the terminal, and wide enough for whole sentences where there is none."""
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=160)
 
 
 def show_findings(out: Console, found: Iterable[Mapping[str, Any]], state: str = "") -> None:

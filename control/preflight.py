@@ -49,12 +49,10 @@ class Examination:
         result: dict[str, Any] = {
             "changed": False,
             "gpuhost_findings": [finding.as_dict() for finding in self.findings],
-            "ansible_facts": {
-                "gpuhost_plan": self.plan,
-                "gpuhost_due": list(self.due),
-                "gpuhost_drifted": [thing["item"] for thing in self.drift],
-                "gpuhost_lease": self.snapshot.get("lease"),
-            },
+            "plan": self.plan,
+            "due": list(self.due),
+            "drifted": [thing["item"] for thing in self.drift],
+            "lease": self.snapshot.get("lease"),
         }
         if refuse and self.refused:
             result["failed"] = True

@@ -99,7 +99,7 @@ def plan_lines(host: str, examined: dict[str, Any]) -> list[str]:
     services = [one["service"] for one in made["roles"]["services"]["containers"]]
     return [
         f"{host}  plan: {made['system']}, {', '.join(gpus) or 'no GPU'}; "
-        + ", ".join(f"{topic} {choices[topic]}" for topic in ("driver", "ROCm", "PyTorch") if topic in choices),
+        + ", ".join(f"{topic} {choices[topic]}" for topic in ("driver", "rocm", "pytorch") if topic in choices),
         f"{host}  plan: run {', '.join(due)}",
         f"{host}  plan: services {', '.join(services) or 'none'}; fetch about {_size(cost['download_bytes'])}, "
         f"disk {_size(cost['disk_bytes'])}, {'a reboot' if cost['reboot'] else 'no reboot'}",
