@@ -224,6 +224,12 @@ _HOST = _stopping(
         "set rocm_stream to auto",
     ),
     (
+        "GH-LAB",
+        "The lab cannot be made on this machine",
+        "lab hosts are containers of this machine's own Docker Engine",
+        "{next}",
+    ),
+    (
         "GH-SNAPSHOT-PART",
         "A part of the host that could not be read",
         "a decision that needs it would be a guess",
@@ -368,12 +374,6 @@ _STEP = _stopping(
         "run the chown that the message names, after a look at what is in there",
     ),
     (
-        "GH-VERIFY-NOT-RUN",
-        "The checks could not run",
-        "whether the host works is not known",
-        "see the line above; `./gpuhost up` puts the checks back, `./gpuhost verify` runs them",
-    ),
-    (
         "GH-CONTAINER-UNHEALTHY",
         "A container does not become healthy",
         "its service does not answer as it should",
@@ -410,6 +410,12 @@ _VERIFY = _stopping(
         "The host is set up and does not prove itself",
         "something that looks installed does not do its work",
         "each failed check says what was seen, what was wanted and what to do; `./gpuhost verify` runs them again",
+    ),
+    (
+        "GH-VERIFY-NOT-RUN",
+        "The checks could not run",
+        "whether the host works is not known",
+        "see the line above; `./gpuhost up` puts the checks back, `./gpuhost verify` runs them",
     ),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,7 @@ def _read_file(path: Path, name: str, lists: dict, sources: dict, problems: list
     }
     for list_name, (model, key, order) in FILES[name].items():
         raw = document.get(list_name) or []
-        found = [
-            _model(model, value, _label(where, list_name, i, value, key), problems)
-            for i, value in enumerate(raw)
-        ]
+        found = [_model(model, value, _label(where, list_name, i, value, key), problems) for i, value in enumerate(raw)]
         lists[list_name] = [row for row in found if row is not None]
         problems += _duplicates(lists[list_name], key, f"{where} {list_name}")
         problems += _unsorted(lists[list_name], key, order, f"{where} {list_name}")
@@ -99,12 +97,8 @@ def _mapping(loader: Any, node: yaml.MappingNode) -> dict:
     keys = [loader.construct_object(key) for key, _ in node.value]
     twice = sorted({str(key) for key in keys if keys.count(key) > 1})
     if twice:
-        raise yaml.constructor.ConstructorError(
-            None, None, f"key given twice: {', '.join(twice)}", node.start_mark
-        )
-    return {
-        loader.construct_object(key): loader.construct_object(value, deep=True) for key, value in node.value
-    }
+        raise yaml.constructor.ConstructorError(None, None, f"key given twice: {', '.join(twice)}", node.start_mark)
+    return {loader.construct_object(key): loader.construct_object(value, deep=True) for key, value in node.value}
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
@@ -145,7 +139,7 @@ def _duplicates(table: Sequence[Any], key: str, where: str) -> Iterable[str]:
 def _unsorted(table: Sequence[Any], key: str, order: Callable[[Any], Any], where: str) -> Iterable[str]:
     problems = [
         f"{where}: {getattr(after, key)!r} must stand before {getattr(before, key)!r}"
-        for before, after in zip(table, table[1:], strict=False)
+        for before, after in pairwise(table)
         if order(after) < order(before)
     ]
     for row in table:
@@ -161,11 +155,7 @@ def _dangling(lists: dict[str, list[Any]]) -> list[str]:
     problems: list[str] = []
 
     def check(where: str, kind: str, names: Iterable[str | None]) -> None:
-        problems.extend(
-            f"support/{where}: no row {name!r} in {kind}"
-            for name in names
-            if name and name not in known[kind]
-        )
+        problems.extend(f"support/{where}: no row {name!r} in {kind}" for name in names if name and name not in known[kind])
 
     for gpu in lists["gpus"]:
         check(f"gpus.yml gpus {gpu.device!r}", "targets", [gpu.gfx])
@@ -185,9 +175,7 @@ def _dangling(lists: dict[str, list[Any]]) -> list[str]:
             [image.built.gpu_base, image.built.cpu_base] if image.built else [],
         )
         if (image.built is None) == (image.tag is None):
-            problems.append(
-                f"support/images.yml images {image.id!r}: has to have a tag, or to be built, and not both"
-            )
+            problems.append(f"support/images.yml images {image.id!r}: has to have a tag, or to be built, and not both")
     for service in lists["services"]:
         check(f"services.yml services {service.id!r}", "images", [service.image])
         check(f"services.yml services {service.id!r}", "services", service.needs)
@@ -217,7 +205,5 @@ def _bad_placeholders(service: rows.Service, services: set) -> list[str]:
         if (known is not None and argument in known) or (name in PLAIN_PLACEHOLDERS and not argument):
             continue
         text = f"{name}:{argument}" if argument else name
-        problems.append(
-            f"support/services.yml services {service.id!r}: {{{text}}} means nothing to the planner"
-        )
+        problems.append(f"support/services.yml services {service.id!r}: {{{text}}} means nothing to the planner")
     return problems
