@@ -108,7 +108,11 @@ def digest_of(document: Any) -> str:
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """No other process is inside the same block for the same ``path``; the lock ends with the process."""
-    make_folder(path.parent)
-    with path.open("a") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+    while True:
+        make_folder(path.parent)
+        with path.open("a") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            # Whoever held it before us may have removed it: a lock on a file without a name excludes nobody.
+            if path.exists() and path.stat().st_ino == os.fstat(stream.fileno()).st_ino:
+                yield
+                return

@@ -75,6 +75,10 @@ def release(owner: Owner) -> bool:
         if not _same(lease.get("owner") or {}, owner):
             return False
         paths.lease().unlink()
+        if [path.name for path in paths.state().iterdir()] == [_lock().name]:
+            # The last trace of gpuhost on a host that everything was removed from.
+            _lock().unlink()
+            paths.state().rmdir()
         return True
 
 

@@ -22,6 +22,9 @@ _OPTIONS = (
     "Acquire::Retries=3",
     "-o",
     "Dpkg::Use-Pty=0",
+    # apt-get alone would fill the host's disk with archives that nobody needs again.
+    "-o",
+    "APT::Keep-Downloaded-Packages=false",
 )
 _QUIET = {
     "DEBIAN_FRONTEND": "noninteractive",
