@@ -35,15 +35,19 @@ def look(inspected: dict[str, Any]) -> dict[str, Any]:
         "cap_drop": sorted(_capability(name) for name in host.get("CapDrop") or []),
         "cap_add": sorted(_capability(name) for name in host.get("CapAdd") or []),
         "security_opt": sorted(host.get("SecurityOpt") or []),
-        "published": sorted(
-            {f"{one.get('HostIp') or '0.0.0.0'}:{one['HostPort']}" for _, all in bindings for one in all or []}
-        ),
+        "published": sorted({_address(one) for _, listed in bindings for one in listed or []}),
         "network_mode": host.get("NetworkMode"),
         "restart_policy": (host.get("RestartPolicy") or {}).get("Name"),
         "devices": sorted(row["PathOnHost"] for row in host.get("Devices") or []),
         "groups": sorted(host.get("GroupAdd") or []),
         "environment": dict(one.partition("=")[::2] for one in config.get("Env") or [] if one.startswith(OVERRIDE)),
     }
+
+
+def _address(binding: Mapping[str, str]) -> str:
+    """``address:port`` as in a URL; no address means every one."""
+    host = binding.get("HostIp") or "0.0.0.0"
+    return f"[{host}]:{binding['HostPort']}" if ":" in host else f"{host}:{binding['HostPort']}"
 
 
 def _last_health_output(state: dict[str, Any]) -> str:

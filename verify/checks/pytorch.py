@@ -45,7 +45,14 @@ def look_here() -> dict[str, Any]:
 
 
 def _on_host(row: dict[str, Any]) -> dict[str, Any]:
-    return read(run([row["python"], "-m", "verify", "torch", "--json"], SECONDS + 10, cwd=str(HOME.parent)))
+    return read(
+        run(
+            [row["python"], "-m", "verify", "torch", "--json"],
+            SECONDS + 10,
+            env=row.get("environment"),
+            cwd=str(HOME.parent),
+        )
+    )
 
 
 def _inside(row: dict[str, Any], ctx: Context) -> dict[str, Any]:

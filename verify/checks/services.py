@@ -55,7 +55,8 @@ def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     for row in expected.get("services") or []:
         pages = seen["services"].get(row["name"]) or {}
         results += [_answers(row, pages.get("health") or {}), _health(row, pages.get("health") or {})]
-        results += OWN.get(row["name"], lambda row, pages: [])(row, pages)
+        if row["name"] in OWN:
+            results += OWN[row["name"]](row, pages, expected)
         results.append(_exposure(row, seen["ports"]))
     return results
 
@@ -125,7 +126,9 @@ def _exposure(row: dict[str, Any], ports: list[dict[str, Any]] | None) -> Result
     if ports is None:
         return unverifiable(id, "the socket table could not be read", wanted=[where.hostname])
     seen = sorted({str(port["address"]) for port in ports if port["port"] == where.port})
-    beyond = [address for address in seen if address != where.hostname]
+    # Docker publishes on every IPv6 address too when it is told every IPv4 address.
+    planned = {where.hostname} | ({"::"} if where.hostname == "0.0.0.0" else set())
+    beyond = [address for address in seen if address not in planned]
     return judged(
         id,
         bool(seen) and not beyond,
@@ -141,7 +144,7 @@ def _exposure(row: dict[str, Any], ports: list[dict[str, Any]] | None) -> Result
     )
 
 
-def _ollama(row: dict[str, Any], pages: dict[str, Any]) -> list[Result]:
+def _ollama(row: dict[str, Any], pages: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     version = _object(pages.get("version")).get("version")
     listed = _object(pages.get("tags")).get("models") or []
     names = sorted(str(model.get("name") or model.get("model")) for model in listed if isinstance(model, dict))
@@ -172,8 +175,11 @@ def _model(name: str, listed: list[str], row: dict[str, Any]) -> Result:
     )
 
 
-def _anythingllm(row: dict[str, Any], pages: dict[str, Any]) -> list[Result]:
+def _anythingllm(row: dict[str, Any], pages: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     page, setup = pages.get("page") or {}, _object(pages.get("setup")).get("results") or {}
+    # The names that the services' network gives Ollama: its alias and its container's name.
+    names = [name for one in expected["services"] if one["name"] == "ollama" for name in (one["name"], one["container"])]
+    address = setup.get("OllamaLLMBasePath")
     title = page.get("body") or ""
     return [
         judged(
@@ -194,10 +200,19 @@ def _anythingllm(row: dict[str, Any], pages: dict[str, Any]) -> list[Result]:
             next="Settings > LLM in AnythingLLM, or LLM_PROVIDER in its .env; then restart its container.",
             needs=needs(row),
         ),
+        judged(
+            "services.anythingllm.llm_address",
+            urlsplit(str(address)).hostname in names,
+            seen=address,
+            wanted=f"an address of {' or '.join(names)}",
+            why=f"AnythingLLM asks {address or 'no address'} for its answers, and Ollama is not known by that name there.",
+            next="Settings > LLM in AnythingLLM, or OLLAMA_BASE_PATH in its .env; then restart its container.",
+            needs=(*needs(row), "services.anythingllm.llm_provider"),
+        ),
     ]
 
 
-def _jupyter(row: dict[str, Any], pages: dict[str, Any]) -> list[Result]:
+def _jupyter(row: dict[str, Any], pages: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     closed, opened = (pages.get("closed") or {}).get("status"), pages.get("open")
     token_id = "services.jupyter.opens_with_token"
     with_token = (
@@ -244,7 +259,7 @@ PAGES: dict[str, dict[str, str]] = {
     "anythingllm": {"page": "/", "setup": "/api/setup-complete"},
     "jupyter": {"closed": "/api/contents"},
 }
-OWN: dict[str, Callable[[dict[str, Any], dict[str, Any]], list[Result]]] = {
+OWN: dict[str, Callable[[dict[str, Any], dict[str, Any], dict[str, Any]], list[Result]]] = {
     "ollama": _ollama,
     "anythingllm": _anythingllm,
     "jupyter": _jupyter,

@@ -58,13 +58,22 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     provider = next((row for row in services if row["name"] == PROVIDER), None)
     if provider is None:
         return {"address": None, "from": {}}
-    host, port = provider["container"], _port_inside(ctx.container(provider["container"]))
+    inspected = ctx.container(provider["container"])
+    host, port = _name_inside(provider, inspected), _port_inside(inspected)
     address = f"http://{host}:{port}/api/version"
     others = [row for row in services if row["name"] != PROVIDER]
     return {
         "address": address,
         "from": {row["name"]: ask(row["container"], address, host, ctx) for row in others},
     }
+
+
+def _name_inside(provider: dict[str, Any], inspected: dict[str, Any]) -> str:
+    """The name that the applications use: the service's own where the network knows it, else the container's."""
+    networks = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
+    known = {alias for network in networks.values() for alias in network.get("Aliases") or []}
+    name = provider["name"] if provider["name"] in known else provider["container"]
+    return str(name)
 
 
 def _port_inside(inspected: dict[str, Any]) -> int:

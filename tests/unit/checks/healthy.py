@@ -162,7 +162,7 @@ SEEN: dict[str, dict[str, Any]] = {
             "anythingllm": {
                 "health": page('{"online": true}'),
                 "page": page("<!doctype html><title>AnythingLLM | Your personal LLM</title>"),
-                "setup": page('{"results": {"LLMProvider": "ollama"}}'),
+                "setup": page('{"results": {"LLMProvider": "ollama", "OllamaLLMBasePath": "http://ollama:11434"}}'),
             },
             "jupyter": {
                 "health": page('{"version": "2.17.0"}'),
