@@ -1,0 +1,174 @@
+"""Every role is built alike, and says the same thing wherever it says it twice."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from control import roles
+from control.paths import ROLES_DIR
+from tests.unit.contract import repository
+from tests.unit.contract.repository import EVERY_ROLE
+
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "path": str,
+    "bool": bool,
+    "int": int,
+    "float": (int, float),
+    "list": list,
+    "dict": dict,
+}
+#: Where a task puts values that stay: they must not meet those of another role.
+KEEPS = ("register", "loop_var", "index_var")
+
+
+def task_files() -> list[Path]:
+    return [path for role in EVERY_ROLE for path in repository.task_files(role)]
+
+
+every_role = pytest.mark.parametrize("role", EVERY_ROLE)
+every_acting_role = pytest.mark.parametrize("role", roles.ROLES)
+every_task_file = pytest.mark.parametrize("path", task_files(), ids=repository.name)
+
+
+def test_the_folders_are_the_roles_that_run() -> None:
+    assert sorted(path.name for path in ROLES_DIR.iterdir() if path.is_dir()) == sorted(EVERY_ROLE)
+
+
+@every_role
+def test_a_role_has_its_files(role: str) -> None:
+    wanted = ["defaults/main.yml", "meta/argument_specs.yml", "tasks/main.yml"]
+    if role != roles.PREFLIGHT:
+        wanted += ["meta/footprint.yml", "tasks/remove.yml"]
+    assert [path for path in wanted if not (ROLES_DIR / role / path).is_file()] == []
+
+
+@every_role
+def test_spec_and_defaults_name_the_same_variables_with_the_same_values(role: str) -> None:
+    specified = {name: option.get("default") for name, option in roles.specification(role).items()}
+    assert specified == roles.defaults(role)
+
+
+@every_role
+def test_a_default_has_the_type_that_the_spec_demands(role: str) -> None:
+    wrong = {
+        name: option.get("default")
+        for name, option in roles.specification(role).items()
+        if not isinstance(option.get("default"), TYPES[option.get("type", "str")])
+        or (option.get("choices") and option["default"] not in option["choices"])
+    }
+    assert wrong == {}
+
+
+@every_role
+def test_public_variables_carry_the_roles_name(role: str) -> None:
+    assert [name for name in roles.specification(role) if not name.startswith(f"{role}_")] == []
+
+
+@every_role
+def test_a_default_is_explained_above_it_in_the_words_of_the_spec(role: str) -> None:
+    explained = comments(ROLES_DIR / role / "defaults" / "main.yml")
+    specified = {name: plain(option["description"]) for name, option in roles.specification(role).items()}
+    assert explained == specified
+
+
+def comments(path: Path) -> dict[str, str]:
+    """Each top-level key of a YAML file with the comment right above it."""
+    found, above = {}, []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            above.append(line.removeprefix("#"))
+        elif match := re.match(r"(\w+):", line):
+            found[match[1]] = plain(" ".join(above))
+            above = []
+        elif not line.strip():
+            above = []
+    return found
+
+
+def plain(text: Any) -> str:
+    joined = " ".join(text) if isinstance(text, list) else str(text)
+    return " ".join(joined.split())
+
+
+@every_role
+def test_private_variables_carry_two_underscores_and_the_roles_name(role: str) -> None:
+    kept: set[str] = set()
+    for path in repository.task_files(role):
+        for task in repository.tasks_of(path):
+            kept |= {task[key] for key in KEEPS if key in task}
+            kept |= {task["loop_control"][key] for key in KEEPS if key in task.get("loop_control", {})}
+            kept |= set(task.get("vars") or {}) | set(task.get("ansible.builtin.set_fact") or {})
+    for path in (ROLES_DIR / role / "vars").glob("*.yml"):
+        kept |= set(repository.load(path) or {})
+    # Preflight leaves what it found to the roles: docs/architecture.md, "One run".
+    allowed = (f"__{role}_", "gpuhost_") if role == roles.PREFLIGHT else f"__{role}_"
+    assert sorted(name for name in kept - {"cacheable"} if not name.startswith(allowed)) == []
+
+
+@every_task_file
+def test_every_task_says_what_it_does(path: Path) -> None:
+    tasks = list(repository.tasks_of(path))
+    prefix = "" if path.name == "main.yml" else f"{path.stem} | "
+    wrong = [
+        task.get("name", task) for task in tasks if not re.match(prefix.replace("|", r"\|") + "[A-Z]", str(task.get("name")))
+    ]
+    assert wrong == [], f"task names begin with {prefix!r} and a capital"
+    assert [task["name"] for task in tasks if task["name"].endswith(".")] == []
+
+
+@every_task_file
+def test_no_task_hides_a_failure_or_takes_whatever_is_newest(path: Path) -> None:
+    for task in repository.tasks_of(path):
+        assert "ignore_errors" not in task, task["name"]
+        assert task.get("failed_when") is not False, task["name"]
+        arguments = [value for value in task.values() if isinstance(value, dict)]
+        assert not any(each.get("state") == "latest" for each in arguments), task["name"]
+        assert "|| true" not in str(task), task["name"]
+
+
+@every_task_file
+def test_a_task_file_can_be_read_in_one_go(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 110
+
+
+@every_acting_role
+def test_a_role_begins_with_its_baseline_and_ends_with_its_seal(role: str) -> None:
+    tasks = repository.load(ROLES_DIR / role / "tasks" / "main.yml")
+    ends = [(task.get("gpuhost_seal") or {}) for task in (tasks[0], tasks[-1])]
+    assert [(each.get("role"), each.get("state")) for each in ends] == [(role, "begun"), (role, "sealed")]
+
+
+@every_acting_role
+def test_a_footprint_lists_things_of_known_kinds_with_their_fields(role: str) -> None:
+    required = {
+        "package": {"name"},
+        "file": {"path", "content"},
+        "directory": {"path", "data"},
+        "tree": {"path"},
+        "venv": {"path"},
+        "unit": {"name"},
+        "member": {"user", "group"},
+        "container": {"name"},
+        "image": {"name"},
+        "network": {"name"},
+        "kernel_module": {"name"},
+        "glob": {"path"},
+    }
+    items = repository.load(ROLES_DIR / role / "meta" / "footprint.yml")
+    assert items
+    for item in items:
+        assert item.get("kind") in required, item
+        assert required[item["kind"]] <= set(item), item
+        assert set(item) <= required[item["kind"]] | {"kind", "each", "items", "data", "content"}, item
+
+
+def test_site_yml_runs_the_roles_in_their_order() -> None:
+    text = (ROLES_DIR.parent / "playbooks" / "site.yml").read_text(encoding="utf-8")
+    positions = [re.search(rf"\b{role}\b", text) for role in EVERY_ROLE]
+    named = [match.start() for match in positions if match]
+    assert named == sorted(named)
