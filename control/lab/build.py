@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import requests
 
@@ -69,9 +68,10 @@ def build(client: docker.DockerClient, releases: Sequence[int], say: Say) -> Bui
     jobs["wheels"] = (set(), lambda _: _wheels(maker, releases))
     jobs["mirror-base"] = ({f"base-{MIRROR_RELEASE}"}, _mirror_base(maker))
     shipped = _add_stand_ins(maker, jobs)
-    jobs["registry"] = ({"mirror-base", *shipped}, _registry(maker, shipped))
-    parts = {"mirror-base", "registry", "wheels", *(f"apt-{release}" for release in releases)}
-    jobs["mirror"] = (parts, _mirror(maker, sorted(releases)))
+    for name, images in shipped.items():
+        jobs[f"registry-{name}"] = ({"mirror-base", name}, _registry(maker, name, images))
+    parts = [f"apt-{release}" for release in sorted(releases)] + ["wheels"] + [f"registry-{name}" for name in shipped]
+    jobs["mirror"] = ({"mirror-base", *parts}, _mirror(maker, sorted(releases), parts))
     done = run_all(jobs)
     maker.drop_stages()
     return Built({release: done[f"host-{release}"] for release in releases}, done["mirror"])
@@ -168,15 +168,14 @@ def _stand_in(maker: Images, recipe: recipes.StandIn, needs: Mapping[str, str]) 
     return job
 
 
-def _registry(maker: Images, shipped: Mapping[str, tuple[str, ...]]) -> Job:
-    """A registry's storage with every stand-in under the name that it answers for on docker.io."""
+def _registry(maker: Images, source: str, images: Sequence[str]) -> Job:
+    """A registry's storage with one stand-in under every name that it answers for on docker.io."""
 
     def job(done: Mapping[str, str]) -> str:
-        content = {name: done[source] for source, images in shipped.items() for name in images}
-        tag = f"{names.IMAGES}/registry:{digest.of(done['mirror-base'], content)}"
+        tag = f"{names.IMAGES}/registry:{digest.of(done['mirror-base'], done[source], images)}"
         if not maker.has(tag):
-            maker.say(f"filling the registry with {', '.join(sorted(content))}")
-            fill_registry(maker.client, done["mirror-base"], content, tag)
+            maker.say(f"filling the registry with {', '.join(images)}")
+            fill_registry(maker.client, done["mirror-base"], dict.fromkeys(images, done[source]), tag)
         return tag
 
     return job
@@ -236,25 +235,31 @@ def _push(client: docker.DockerClient, image: str, target: str) -> None:
         client.images.remove(target, noprune=True)
 
 
-def _mirror(maker: Images, releases: Sequence[int]) -> Job:
+def _mirror(maker: Images, releases: Sequence[int], parts: Sequence[str]) -> Job:
     def job(done: Mapping[str, str]) -> str:
-        stages = {f"apt-{release}": done[f"apt-{release}"] for release in releases}
-        stages |= {"pypi": done["wheels"], "registry": done["registry"]}
+        content = {part: done[part] for part in parts}
         suites = [codename(release) for release in releases]
-        tag = f"{names.IMAGES}/mirror:{digest.of(done['mirror-base'], stages, suites)}"
+        text = mirror_dockerfile(done["mirror-base"], content)
+        tag = f"{names.IMAGES}/mirror:{digest.of(text, suites)}"
         if maker.has(tag):
             return tag
         with scratch() as folder:
-            (folder / "Dockerfile").write_text(mirror_dockerfile(done["mirror-base"], stages))
-            return maker.built(tag, "mirror", Path(folder), {"SUITES": " ".join(suites)})
+            (folder / "Dockerfile").write_text(text)
+            return maker.built(tag, "mirror", folder, {"SUITES": " ".join(suites)})
 
     return job
 
 
-def mirror_dockerfile(server: str, stages: Mapping[str, str]) -> str:
-    """The Dockerfile that puts the parts together: servers, one apt archive per release, index, registry."""
-    folders = {"pypi": "/srv/pypi", "registry": "/var/lib/gpuhost-lab-registry"}
-    copies = [f"COPY --from={image} {folders.get(name, '/srv/debian')} {folders.get(name, '/srv/debian')}"
-              for name, image in stages.items()]  # fmt: skip
+#: Where each kind of part lies, in its own image and in the mirror.
+_FOLDERS = {"apt": "/srv/debian", "wheels": "/srv/pypi", "registry": "/var/lib/gpuhost-lab-registry"}
+
+
+def mirror_dockerfile(server: str, parts: Mapping[str, str]) -> str:
+    """The Dockerfile that puts the mirror together.
+
+    :param parts: images by part: `apt-…`, `wheels`, `registry-…`. A registry's storage is by content: several merge.
+    """
+    copies = [f"COPY --from={image} {_FOLDERS[part.split('-')[0]]} {_FOLDERS[part.split('-')[0]]}"
+              for part, image in parts.items()]  # fmt: skip
     lines = [f"FROM {server}", *copies, "ARG SUITES", "RUN /usr/local/lib/gpuhost-lab/index-apt.sh ${SUITES}"]
     return "\n".join(lines) + "\n"

@@ -11,9 +11,10 @@ NETWORK = f"{PREFIX}net"
 MIRROR = f"{PREFIX}mirror"
 IMAGES = f"{PREFIX}image"
 
-#: On every object that the lab makes; `down` removes nothing without it.
+#: On everything that the lab makes, images too; containers made from those inherit it.
 LABEL = "org.gpuhost.lab"
-#: The `.lab` folder that a container's keys are in: two checkouts on one machine must not mix theirs.
+#: On containers, volumes and the network: the `.lab` folder that their keys are in. `down` removes no container without
+#: it, and two checkouts on one machine do not mix theirs.
 HOME_LABEL = "org.gpuhost.lab.home"
 #: A host's specification as JSON: what `status` and the inventory are made from.
 SPEC_LABEL = "org.gpuhost.lab.spec"

@@ -189,7 +189,8 @@ def down(images: bool = False, stop_engine: bool = False) -> Removed:
 
 def _remove_objects(client: docker.DockerClient, images: bool) -> Removed:
     mine: dict[str, Any] = {"label": names.LABEL}
-    containers = client.containers.list(all=True, filters=mine)
+    # By the label that images do not have: a container that somebody made from one of the lab's images is theirs.
+    containers = client.containers.list(all=True, filters={"label": names.HOME_LABEL})
     for container in containers:
         container.remove(force=True, v=True)
     volumes = client.volumes.list(filters=mine)
@@ -199,13 +200,11 @@ def _remove_objects(client: docker.DockerClient, images: bool) -> Removed:
     for one in networks:
         one.remove()
     gone = _remove_images(client) if images else []
-    return Removed(
-        [str(c.name) for c in containers],
-        [v.name for v in volumes],
-        [str(n.name) for n in networks],
-        gone,
-        images_bytes(client),
-    )
+    return Removed(_names(containers), _names(volumes), _names(networks), gone, images_bytes(client))
+
+
+def _names(objects: Sequence[Any]) -> list[str]:
+    return [str(one.name) for one in objects]
 
 
 def _remove_images(client: docker.DockerClient) -> list[str]:
