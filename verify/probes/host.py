@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 SIMULATED_FILE = "/etc/gpuhost/simulated.json"
+#: Parts of a path, links among them, after which it is taken for a loop.
+MANY_LINKS = 200
 
 
 class Host:
@@ -37,15 +39,15 @@ class Host:
         if self.root == "/":
             return Path(path)
         here, waiting = Path(self.root), path.strip("/").split("/")
-        for _ in range(200):
+        for _ in range(MANY_LINKS):
             if not waiting:
-                break
+                return here
             here /= waiting.pop(0)
             if here.is_symlink():
                 said = os.readlink(here)  # noqa: PTH115 - the text of the link decides where it leads
                 waiting = said.strip("/").split("/") + waiting
                 here = Path(self.root) if said.startswith("/") else here.parent
-        return here
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
     def real(self, path: str) -> str:
         """`path` with all links followed, as the host knows it."""
@@ -96,8 +98,11 @@ class Host:
         return [name for name in names if fnmatch.fnmatchcase(name, pattern) and not name.startswith(".")]
 
     def exists(self, path: str) -> bool:
-        """Whether something is there, at the end of its links."""
-        return self.at(path).exists()
+        """Whether something is there, at the end of its links; False too where that may not be looked at."""
+        try:
+            return os.path.exists(self.at(path))  # noqa: PTH110 - Path.exists raises where a folder is closed
+        except OSError:
+            return False
 
     def link(self, path: str) -> str | None:
         """What a symbolic link says, unresolved; None where it is no link."""
@@ -217,8 +222,8 @@ def simulated_part(host: Host) -> Host:
         tree = json.loads(text)["sysroot"]
     except (ValueError, KeyError, TypeError) as problem:
         raise ValueError(f"{SIMULATED_FILE} names no sysroot: {problem!r}") from problem
-    if not host.at(tree).is_dir():
-        raise ValueError(f"{SIMULATED_FILE} names {tree}, which is no folder")
+    if not isinstance(tree, str) or not tree.strip("/") or not host.at(tree).is_dir():
+        raise ValueError(f"{SIMULATED_FILE} names {tree!r}, which is no folder of a simulated tree")
     part = Host(str(host.at(tree)), simulated=True)
     part.needs_root = host.needs_root
     return part
