@@ -6,6 +6,9 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gpuhost_container
 short_description: Keeps the container before until the new one has proven itself
+description:
+  - A service is never without a way back. The present container is stopped and kept; when the new one does not become
+    healthy, the one before runs again.
 options:
   name:
     description: The container.

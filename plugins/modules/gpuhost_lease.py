@@ -6,6 +6,9 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gpuhost_lease
 short_description: Keeps a second controller off a host
+description:
+  - A file on the host says which run works on it. It never outlives its owner; a reboot, a dead process or a long
+    silence with no unit of ours at work ends it.
 options:
   state:
     description:

@@ -6,6 +6,8 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gpuhost_seal
 short_description: Notes what was there before a role, and proves what it made
+description:
+  - The baseline and the seal of a role, kept on the host. The action plugin of the same name renders the footprint.
 options:
   role:
     description: The role.

@@ -1,0 +1,98 @@
+"""The lease keeps a second controller out and never outlives its owner."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onhost import lease, paths
+from onhost.finding import FindingError
+
+
+def owner(run: str = "r1", machine: str = "m1") -> dict[str, Any]:
+    return {"controller": "desk", "machine_id": machine, "pid": 7, "start_time": "99", "run": run, "user": "ada"}
+
+
+def silent(seconds: float) -> None:
+    """The holder was last heard of so long ago."""
+    document = json.loads(paths.lease().read_text())
+    document["uptime"] -= seconds
+    paths.lease().write_text(json.dumps(document))
+
+
+def nobody() -> list[str]:
+    return []
+
+
+def test_a_free_host_can_be_held_and_given_back(root: Path) -> None:
+    assert lease.read() is None
+    assert lease.acquire(owner())
+    held = lease.read()
+    assert held is not None
+    assert held["owner"] == owner()
+    assert not lease.acquire(owner())
+    assert not lease.release(owner("r2"))
+    assert lease.release(owner())
+    assert lease.read() is None
+
+
+def test_another_live_run_is_named_with_who_and_since_when(root: Path) -> None:
+    lease.acquire(owner())
+    with pytest.raises(FindingError, match=r"ada on desk .* \(run r1") as caught:
+        lease.acquire(owner("r2"), at_work=nobody)
+    assert caught.value.id == "GH-LOCKED"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "at_work", "taken"),
+    [(10, [], False), (500, ["rocm-packages"], False), (500, [], True)],
+)
+def test_a_silent_owner_is_dead_only_when_no_unit_of_ours_is_at_work(
+    root: Path, seconds: float, at_work: list[str], taken: bool
+) -> None:
+    lease.acquire(owner())
+    silent(seconds)
+    if taken:
+        assert lease.acquire(owner("r2"), at_work=lambda: at_work)
+        return
+    with pytest.raises(FindingError):
+        lease.acquire(owner("r2"), at_work=lambda: at_work)
+
+
+def test_a_reboot_ends_a_lease(root: Path) -> None:
+    lease.acquire(owner())
+    (root / "proc/sys/kernel/random/boot_id").write_text("boot-2\n")
+    assert lease.acquire(owner("r2"), at_work=lambda: ["x"])
+
+
+def test_a_dead_process_counts_only_on_the_holder_s_own_machine(root: Path) -> None:
+    lease.acquire(owner())
+    with pytest.raises(FindingError):
+        lease.acquire(owner("r2", machine="m2"), owner_dead=True, at_work=nobody)
+    assert lease.acquire(owner("r2"), owner_dead=True, at_work=nobody)
+
+
+def test_work_on_the_host_is_a_heartbeat(root: Path) -> None:
+    lease.acquire(owner())
+    silent(500)
+    lease.touch()
+    with pytest.raises(FindingError):
+        lease.acquire(owner("r2"), at_work=nobody)
+
+
+def test_a_run_that_lost_its_lease_is_told(root: Path) -> None:
+    lease.acquire(owner())
+    lease.refresh(owner())
+    silent(500)
+    lease.acquire(owner("r2"), at_work=nobody)
+    with pytest.raises(FindingError, match="run r2"):
+        lease.refresh(owner())
+
+
+def test_the_last_release_leaves_no_trace(root: Path) -> None:
+    lease.acquire(owner())
+    lease.release(owner())
+    assert not paths.state().exists()
