@@ -7,10 +7,13 @@ import json
 import os
 import pwd
 import sys
+from pathlib import Path
 from typing import Any
 
 from ..result import Result, compare, judged, unverifiable
 from .context import Context, run
+
+SYSTEM_PYTHON = "/usr/bin/python3"
 
 # Runs as the user: names of the groups it has, and how opening each device ends.
 _TRY = """
@@ -71,7 +74,9 @@ def try_as(name: str, paths: list[str]) -> dict[str, Any]:
         identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": groups}
     elif os.geteuid() != user.pw_uid:
         return {"error": "only root can start a process as another user", "needs_root": True}
-    done = run([sys.executable, "-c", _TRY, *paths], 10, cwd="/", **identity)
+    # The interpreter that runs this may lie in a folder that the user cannot enter.
+    python = SYSTEM_PYTHON if Path(SYSTEM_PYTHON).exists() else sys.executable
+    done = run([python, "-c", _TRY, *paths], 10, cwd="/", **identity)
     if done.rc != 0:
         return {"error": done.last_line or f"exit status {done.rc}"}
     said: dict[str, Any] = json.loads(done.out)
