@@ -117,6 +117,13 @@ def test_a_port_in_no_ones_way_is_let_be(make: Make, edits: Any, wish: Any) -> N
     assert "GH-PORT-TAKEN" not in ids(make(RX6600, *edits, **wish))
 
 
+def test_a_container_of_ours_that_is_stopped_holds_no_port(make: Make) -> None:
+    def stopped(host: dict[str, Any]) -> None:
+        host["engine"]["containers"][0]["state"] = "exited"
+
+    assert "GH-PORT-TAKEN" in ids(make(RX6600, taken(), publishing("gpuhost-ollama"), stopped))
+
+
 def test_somebody_elses_container_on_the_port_is_named(make: Make) -> None:
     plan = make(RX6600, taken("docker-proxy"), publishing("ollama"))
     (finding,) = [one for one in plan.findings if one.id == "GH-PORT-TAKEN"]
