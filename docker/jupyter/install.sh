@@ -1,0 +1,34 @@
+#!/bin/sh
+# Makes the virtual environment $1 with JupyterLab in it, beside the base image's Python and never into it: what the base
+# has (its PyTorch above all) stays as it is and can be imported. The arguments are the Dockerfile's.
+set -eu
+here=$(dirname "$0")
+env=$1
+torch=$(mktemp -d)
+
+python3 -m venv --system-site-packages --without-pip "$env"
+site=$("$env/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+# A base whose python3 is itself of a virtual environment (rocm/pytorch's is): "system" would mean the one below it.
+python3 -c 'import site; [print(f"import site; site.addsitedir({path!r})") for path in site.getsitepackages()]' \
+  > "$site/base_image.pth"
+
+# pip and the running container trust the public authorities and the site's.
+{ cat "$(python3 -c 'from pip._vendor import certifi; print(certifi.where())')"; echo; cat "$here/site-ca.crt"; } \
+  > "$env/ca-bundle.crt"
+export PIP_CERT="$env/ca-bundle.crt" PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+pip() { command=$1; shift; "$env/bin/python" -m pip "$command" --progress-bar off --only-binary=:all: "$@"; }
+
+# Only PyTorch itself comes from its index; everything else from the one index of the site.
+if [ -n "$TORCH_REQUIREMENT" ]; then
+  pip download --no-deps --dest "$torch" ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} "$TORCH_REQUIREMENT"
+  pip install --requirement "$here/requirements.txt" "$torch"/*.whl numpy
+else
+  pip install --requirement "$here/requirements.txt"
+fi
+
+torch_of() { "$1" -c 'from importlib.metadata import version; print(version("torch"))'; }
+if [ -z "$TORCH_REQUIREMENT" ] && [ "$(torch_of python3)" != "$(torch_of "$env/bin/python")" ]; then
+  echo "the base image's PyTorch $(torch_of python3) is hidden by $(torch_of "$env/bin/python")" >&2
+  exit 1
+fi
+echo "PyTorch $(torch_of "$env/bin/python")"
