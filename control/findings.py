@@ -43,7 +43,7 @@ class Finding:
 
     def sentence(self) -> str:
         """All of it on one line, without the host."""
-        return f"{self.id}: {_stop(self.seen)} {_stop(self.why)} Next: {self.next}".rstrip()
+        return f"{self.id}: {_stop(self.seen)} Why: {_stop(self.why)} Next: {_stop(self.next)}"
 
     @property
     def exit_code(self) -> ExitCode:
