@@ -46,6 +46,11 @@ def tool(name: str, **changes: Any) -> Callable[[Seen], None]:
 NOT_LOADED = {"error": "ROCk module is NOT loaded, possibly no GPU devices", "kind": "not_loaded"}
 REFUSED = {"status": 0, "body": "", "error": "Connection refused"}
 
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"error_ratio": 1.5}, "1.5 times what rounding allows"),
+    ({"raised": "HIP error: invalid device function"}, "invalid device function"),
+]
+
 #: area, what changes, the id that fails, words of its `why`, words of its `next`
 ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
     ("system", put("os", "version_id", "12"), "system.os.release", "the plan was made for debian-13", "gpuhost up"),
@@ -461,10 +466,7 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
         for place in ("host", "gpuhost-jupyter")
         for device in ("cpu", "cuda:0")
         for name in ("tensor", "matmul", "conv")
-        for outcome, words in [
-            ({"error_ratio": 1.5}, "1.5 times what rounding allows"),
-            ({"raised": "HIP error: invalid device function"}, "invalid device function"),
-        ]
+        for outcome, words in WRONG
     ),
 ]
 

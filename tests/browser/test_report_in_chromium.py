@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from control import report
-from tests.lab.chromium import Page
+from tests.browser.chromium import Page
 from tests.unit.report import run_folder
 
 pytestmark = pytest.mark.lab
