@@ -74,6 +74,7 @@ def build(client: docker.DockerClient, releases: Sequence[int], say: Say) -> Bui
     jobs["mirror"] = ({"mirror-base", *parts}, _mirror(maker, sorted(releases), parts))
     done = run_all(jobs)
     maker.drop_stages()
+    maker.drop_others(done["mirror"])
     return Built({release: done[f"host-{release}"] for release in releases}, done["mirror"])
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from docker.errors import BuildError, ImageNotFound
@@ -23,7 +24,9 @@ _TAIL = 12
 
 
 def say_plainly(line: str) -> None:
-    print(f"lab: {line}", flush=True)
+    """One line on standard output, whole: several threads speak."""
+    sys.stdout.write(f"lab: {line}\n")
+    sys.stdout.flush()
 
 
 class Images:
@@ -105,10 +108,15 @@ class Images:
         """
         found = self.client.images.list(filters={"label": names.STAGE_LABEL, "dangling": True})
         for image in found:
-            try:
+            with suppress(docker.errors.APIError):  # in use after all, by somebody else's build
                 self.client.images.remove(str(image.id))
-            except docker.errors.APIError:  # in use after all, by somebody else's build
-                continue
+
+    def drop_others(self, tag: str) -> None:
+        """Other versions of this image are gone unless a container uses them: large, and soon put together again."""
+        for image in self.client.images.list(name=tag.rpartition(":")[0]):
+            for other in set(image.tags) - {tag}:
+                with suppress(docker.errors.APIError):  # in use
+                    self.client.images.remove(other)
 
 
 def _valid_until() -> list[str]:

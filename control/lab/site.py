@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any
 
 import docker
-from control.lab import build, engine, hosts, inventory, keys, mirror, names, network, simulate, spec
+from control.lab import build, engine, hosts, inventory, keys, lock, mirror, names, network, simulate, spec
 from control.lab.errors import LabError
 from control.lab.images import Say, say_plainly
 from control.lab.spec import HostSpec
@@ -26,7 +27,12 @@ def up(wanted: Sequence[HostSpec], say: Say = say_plainly) -> list[str]:
     :raises LabError: what failed; what was made until then stays, and the same call goes on from there.
     """
     spec.only(wanted)
-    client = engine.ensure(say)
+    with lock.alone(names.LAB_DIR, say):
+        _up(engine.ensure(say), wanted, say)
+    return [one.name for one in wanted]
+
+
+def _up(client: docker.DockerClient, wanted: Sequence[HostSpec], say: Say) -> None:
     refuse_another_lab(client)
     there = [hosts.spec_of(one) for one in hosts.every(client)]
     releases = sorted({one.release for one in [*wanted, *there]} | mirror.releases(client))
@@ -38,7 +44,6 @@ def up(wanted: Sequence[HostSpec], say: Say = say_plainly) -> list[str]:
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(lambda one: _host(client, one, built, subnet, say), wanted))
     write_site(client)
-    return [one.name for one in wanted]
 
 
 def _host(client: docker.DockerClient, one: HostSpec, built: build.Built, subnet: IPv4Network, say: Say) -> None:
@@ -162,11 +167,12 @@ def remove_hosts(wanted: Sequence[str]) -> None:
     client = engine.connect()
     if client is None:
         return
-    for name in wanted:
-        container = hosts.find(client, name)
-        if container is not None:
-            hosts.remove(client, container)
-    write_site(client)
+    with lock.alone(names.LAB_DIR, say_plainly):
+        for name in wanted:
+            container = hosts.find(client, name)
+            if container is not None:
+                hosts.remove(client, container)
+        write_site(client)
 
 
 def down(images: bool = False, stop_engine: bool = False) -> Removed:
@@ -176,15 +182,23 @@ def down(images: bool = False, stop_engine: bool = False) -> Removed:
     :param stop_engine: stop the Docker Engine as well, if the lab started it.
     """
     client = engine.connect()
-    removed = _remove_objects(client, images) if client else Removed([], [], [], [], 0)
-    if names.SITE_DIR.is_dir():
-        shutil.rmtree(names.SITE_DIR)
-    engine.stop() if stop_engine else None
-    for path in names.LAB_DIR.glob("*") if names.LAB_DIR.is_dir() else []:
-        if path.name in engine.OWN_FILES:
-            continue
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with lock.alone(names.LAB_DIR, say_plainly):
+        removed = _remove_objects(client, images) if client else Removed([], [], [], [], 0)
+        if names.SITE_DIR.is_dir():
+            shutil.rmtree(names.SITE_DIR)
+        if stop_engine:
+            engine.stop()
+        _remove_own_files(names.LAB_DIR)
     return removed
+
+
+def _remove_own_files(folder: Path) -> None:
+    """Keys and scratch are gone; the files of an engine that may still run stay, and the lock that is held."""
+    for path in folder.glob("*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in (*engine.OWN_FILES, lock.FILE_NAME):
+            path.unlink()
 
 
 def _remove_objects(client: docker.DockerClient, images: bool) -> Removed:
