@@ -75,7 +75,7 @@ class Host:
     def names(self, path: str) -> list[str]:
         """Names in a folder, sorted; empty where there is no such folder."""
         try:
-            return sorted(os.listdir(self.at(path)))  # noqa: PTH208 - names, not paths below the root
+            return sorted(os.listdir(self.at(path)))  # noqa: PTH208 - plain names are wanted here
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -100,7 +100,7 @@ class Host:
     def exists(self, path: str) -> bool:
         """Whether something is there, at the end of its links; False too where that may not be looked at."""
         try:
-            return os.path.exists(self.at(path))  # noqa: PTH110 - Path.exists raises where a folder is closed
+            return os.path.exists(self.at(path))  # noqa: PTH110 - the Path method raises where a folder is closed
         except OSError:
             return False
 

@@ -14,6 +14,7 @@ from typing import Any
 from .apt import without_secret
 
 LIMIT_S = 5.0
+PORTS = {"http": 80, "https": 443}
 
 
 class Attempt:
@@ -66,10 +67,11 @@ def trusting(certificates: list[str]) -> ssl.SSLContext:
 
 def try_one(attempt: Attempt, trust: ssl.SSLContext) -> None:
     parts = urllib.parse.urlsplit(attempt.url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in PORTS or not parts.hostname:
         return attempt.finish("not an http or https address", "http")
     try:
-        socket.getaddrinfo(parts.hostname, parts.port or parts.scheme)
+        # A number, not the scheme's name: a bare host has no /etc/services to look it up in.
+        socket.getaddrinfo(parts.hostname, parts.port or PORTS[parts.scheme])
         attempt.phase = "connect"
         opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust))
         request = urllib.request.Request(attempt.url, headers={"User-Agent": "gpuhost"})

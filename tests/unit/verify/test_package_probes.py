@@ -202,7 +202,7 @@ def test_overrides_are_looked_for_where_environments_are_written_down(made: Buil
         "/etc/environment",
         "/etc/profile.d/rocm.sh",
         "/etc/systemd/system/ollama.service.d/override.conf",
-        "/home/ada/.bashrc",
+        "/home/gpuhost/.bashrc",
     ]
     for path in paths:
         made.write(path, "HSA_OVERRIDE_GFX_VERSION=10.3.0\n")

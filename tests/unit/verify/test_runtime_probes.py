@@ -113,12 +113,12 @@ def test_environments_show_which_torch_they_hold(tmp_path: Path) -> None:
         "/opt/gpuhost/torch/lib/python3.12/site-packages/torch/version.py",
         "__version__ = '2.9.1+rocm6.4'\ndebug = False\ncuda: Optional[str] = None\nhip: Optional[str] = '6.4.43482'\n",
     )
-    made.write("/home/ada/venv/pyvenv.cfg", "version_info = 3.10.12.final.0\n")
+    made.write("/home/gpuhost/venv/pyvenv.cfg", "version_info = 3.10.12.final.0\n")
     assert pythons.look_venvs(made.host) == [
         {
             "path": "/opt/gpuhost/torch",
             "python": "3.12.3",
             "torch": {"version": "2.9.1+rocm6.4", "hip": "6.4.43482", "cuda": None},
         },
-        {"path": "/home/ada/venv", "python": "3.10.12", "torch": None},
+        {"path": "/home/gpuhost/venv", "python": "3.10.12", "torch": None},
     ]
