@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.onhost.fake_engine import FakeEngine
+from tests.unit.onhost.fake_host import FakeHost
 
 STATUS = """Package: base-files
 Essential: yes
@@ -56,3 +57,13 @@ def engine() -> Iterator[FakeEngine]:
     fake = FakeEngine()
     yield fake
     fake.close()
+
+
+@pytest.fixture
+def host(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    """A host whose systemd and apt-get are fakes."""
+    environment: dict[str, str] = {}
+    fake = FakeHost(tmp_path / "fake", environment)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return fake

@@ -1,0 +1,100 @@
+"""Programs of a host for tests: systemd-run and systemctl that keep units as files, an apt-get that edits dpkg's status.
+
+Each is a small shell script on PATH; what they keep is below ``$FAKE``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import sys
+import time
+from pathlib import Path
+
+SYSTEMD_RUN = """#!/bin/sh
+for argument; do
+  case $argument in
+    --unit=*) unit=${argument#--unit=};;
+    --property=WorkingDirectory=*) folder=${argument#--property=WorkingDirectory=};;
+    --property=StandardOutput=append:*) log=${argument#--property=StandardOutput=append:};;
+    --setenv=*) export "${argument#--setenv=}";;
+  esac
+  step=$argument
+done
+echo "$*" >> "$FAKE/started"
+if [ -e "$FAKE/units/$unit" ]; then echo "Unit $unit was already loaded or has a fragment file." >&2; exit 1; fi
+touch "$FAKE/units/$unit"
+cd "$folder" || exit 1
+setsid sh -c '
+  echo $$ > "$FAKE/pid"
+  "$PYTHON" -m onhost.runner "$1"
+  rm -f "$FAKE/units/$2"
+' sh "$step" "$unit" >> "$log" 2>&1 < /dev/null &
+"""
+
+SYSTEMCTL = """#!/bin/sh
+case $1 in
+  list-units) for unit in "$FAKE"/units/*; do [ -e "$unit" ] && echo "$(basename "$unit") loaded active running x"; done;;
+  show) for unit; do :; done; if [ -e "$FAKE/units/$unit" ]; then echo active; else echo inactive; fi;;
+esac
+true
+"""
+
+# Installs by adding a paragraph to dpkg's status; waits at 50 % while $FAKE/hold is there.
+APT_GET = """#!/bin/sh
+echo "$*" >> "$FAKE/apt"
+all=" $* "
+for argument; do
+  case $argument in APT::Status-Fd=*) fd=${argument#APT::Status-Fd=};; esac
+  package=$argument
+done
+case $all in
+  *" update "*) cat "$FAKE/update" 2>/dev/null; exit 0;;
+  *" --print-uris "*) echo "'http://mirror/$package.deb' $package.deb 1000 SHA256:00"; exit 0;;
+  *" -s "*)
+    cat "$FAKE/simulation" 2>/dev/null && exit "$(cat "$FAKE/simulation.rc" 2>/dev/null || echo 0)"
+    echo "Inst $package (1.0 Debian:12 [amd64])"; exit 0;;
+esac
+echo "dlstatus:1:50.0:Retrieving file 1 of 1" > "/dev/fd/$fd"
+while [ -e "$FAKE/hold" ]; do sleep 0.02; done
+if [ -e "$FAKE/failure" ]; then cat "$FAKE/failure"; exit 100; fi
+echo "pmstatus:$package:80.0:Installing $package" > "/dev/fd/$fd"
+printf '\\nPackage: %s\\nStatus: install ok installed\\nVersion: 1.0\\n' "$package" >> "$GPUHOST_ROOT/var/lib/dpkg/status"
+"""
+
+
+class FakeHost:
+    """The fakes of one test, and what they noted."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        for sub in ("bin", "units"):
+            (folder / sub).mkdir(parents=True)
+        for name, text in (("systemd-run", SYSTEMD_RUN), ("systemctl", SYSTEMCTL), ("apt-get", APT_GET)):
+            script = folder / "bin" / name
+            script.write_text(text)
+            script.chmod(script.stat().st_mode | stat.S_IXUSR)
+        environment.update(FAKE=str(folder), PYTHON=sys.executable, PATH=f"{folder / 'bin'}:{os.environ['PATH']}")
+
+    def say(self, name: str, text: str = "") -> None:
+        """One of the files that decide what a fake does."""
+        (self.folder / name).write_text(text)
+
+    def noted(self, name: str) -> list[str]:
+        """How often, and with what, a fake was called."""
+        path = self.folder / name
+        return path.read_text().splitlines() if path.exists() else []
+
+    def wait_for(self, path: Path, text: str) -> None:
+        """``path`` holds ``text`` soon."""
+        deadline = time.monotonic() + 20
+        while not (path.exists() and text in path.read_text()):
+            assert time.monotonic() < deadline, f"{path} never held {text}"
+            time.sleep(0.01)
+
+    def kill_unit(self) -> None:
+        """What a power cut does: the unit's processes are gone at once, and nobody cleaned up."""
+        os.killpg(int((self.folder / "pid").read_text()), signal.SIGKILL)
+        for unit in (self.folder / "units").iterdir():
+            unit.unlink()
