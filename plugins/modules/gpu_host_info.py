@@ -8,7 +8,8 @@ module: gpu_host_info
 short_description: Says what a host is, in one document
 description:
   - Looks at the operating system, kernel, GPUs, devices, packages, driver, ROCm, containers, ports and PyTorch environments.
-  - Reads files; starts no process for it, changes nothing, and needs only Python 3.9 on the host.
+  - Reads files and the engine's socket, changes nothing, and needs only Python 3.9 on the host.
+  - Only the comparison of units with their seals starts a process (C(systemctl show)).
   - A part that cannot be read holds C(error); the rest still comes. The document is C(verify/schema/snapshot-1.json).
   - Works as a normal user; C(snapshot.needs_root) then lists what root would add.
 options:

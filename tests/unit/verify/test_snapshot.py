@@ -32,14 +32,18 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
 
 
 def test_the_samples_are_what_the_code_takes_today(taken: dict[str, dict[str, Any]]) -> None:
-    kept = {name: (hosts.SNAPSHOTS / f"{name}.json").read_text() for name in NAMES}
+    kept = {name: (hosts.SNAPSHOTS / f"{name}.json").read_text() for name in taken}
     assert {name: hosts.text(document) for name, document in taken.items()} == kept, "run: python -m tests.unit.verify.hosts"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recorded_hosts_snapshot_keeps_to_the_schema_and_has_no_error(taken: dict[str, Any], name: str) -> None:
-    assert invalid(taken[name]) == []
-    assert [section for section, value in taken[name].items() if isinstance(value, dict) and "error" in value] == []
+def test_a_kept_snapshot_keeps_to_the_schema(name: str) -> None:
+    assert invalid(json.loads((hosts.SNAPSHOTS / f"{name}.json").read_text())) == []
+
+
+def test_a_recorded_host_is_read_without_an_error(taken: dict[str, dict[str, Any]]) -> None:
+    bad = [(n, key) for n, said in taken.items() for key, part in said.items() if isinstance(part, dict) and "error" in part]
+    assert bad == []
 
 
 def test_the_snapshot_of_this_machine_keeps_to_the_schema() -> None:
