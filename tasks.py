@@ -2,7 +2,7 @@
 
 from invoke import Collection
 
-from control.tasks import dev, host, lab, trial
+from control.tasks import dev, host, lab, support, trial
 
 ns = Collection(
     trial.try_,
@@ -15,6 +15,7 @@ ns = Collection(
     host.services,
     host.remove,
     lab,
+    support.support,
     dev.run_tests,
     dev.lint,
     dev.bench,

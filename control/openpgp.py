@@ -45,6 +45,26 @@ def dearmoured(key: bytes) -> bytes:
     return base64.b64decode(b"".join(lines), validate=True)
 
 
+def armoured(key: bytes) -> str:
+    """The text form of ``key``, whichever form it came in: what apt reads from a file that ends in ``.asc``."""
+    if _ARMOUR_BEGIN in key:
+        return key.decode("ascii")
+    text = base64.b64encode(key).decode()
+    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    checksum = base64.b64encode(_crc24(key).to_bytes(3, "big")).decode()
+    return "\n".join([_ARMOUR_BEGIN.decode(), "", *lines, f"={checksum}", _ARMOUR_END.decode(), ""])
+
+
+def _crc24(data: bytes) -> int:
+    """The checksum of RFC 4880, section 6.1."""
+    value = 0xB704CE
+    for byte in data:
+        value ^= byte << 16
+        for _ in range(8):
+            value = (value << 1) ^ (0x1864CFB if value & 0x800000 else 0)
+    return value
+
+
 def _first_packet(data: bytes) -> bytes:
     if len(data) < 3 or not data[0] & 0x80:
         raise ValueError("not an OpenPGP key")

@@ -78,7 +78,7 @@ class Follower:
         line = self.lines.get(event["host"])
         if line is None:
             return
-        if event["event"] == "start":
+        if event["event"] == "start" and not _is_check(event["task"]):
             line.role, line.task, line.since = event["role"], event["task"], event["t"]
         elif event["event"] == "ok":
             line.changed += bool(event.get("changed"))
@@ -121,7 +121,7 @@ class PlainDisplay:
             print(line, flush=True)
         for event in self._follower.news():
             host, role = event["host"], event.get("role", "")
-            if event["event"] == "start" and role and self._role.get(host) != role:
+            if event["event"] == "start" and role and self._role.get(host) != role and not _is_check(event["task"]):
                 self._role[host] = role
                 self._say(host, role, event["task"])
             elif event["event"] in ("failed", "unreachable") and not event.get("rescued"):
@@ -195,6 +195,11 @@ class _Silent:
 
     def refresh(self) -> None:
         self._follower.news()
+
+
+def _is_check(task: str) -> bool:
+    """Ansible's own first task of a role tells a person nothing."""
+    return task.startswith("Validating arguments")
 
 
 def amount(step: dict[str, Any]) -> str:

@@ -40,3 +40,10 @@ def test_a_pinned_fingerprint_may_be_written_with_blanks_and_in_lower_case() -> 
 def test_what_is_no_whole_key_is_refused(damaged: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         openpgp.fingerprint(damaged)
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_binary_key_gets_the_armour_that_gpg_gives_it(name: str) -> None:
+    text = (SAMPLES / name).read_text()
+    assert openpgp.armoured(openpgp.dearmoured(text.encode())) == text
+    assert openpgp.armoured(text.encode()) == text
