@@ -1,0 +1,34 @@
+"""`docs/checks.md` names every check there is, and none that is not."""
+
+from __future__ import annotations
+
+import re
+
+from control.paths import ROOT
+from tests.unit.checks import healthy
+from tests.unit.checks.test_sentences import judge, kind
+from verify.checks import CHECKS
+
+TEXT = (ROOT / "docs/checks.md").read_text(encoding="utf-8")
+
+
+def as_written(id: str) -> str:
+    """The form in which the page writes an id."""
+    id = re.sub(r"^driver\.0000-\S+\.bound", "driver.<pci>.bound", kind(id))
+    id = re.sub(r"^rocm\.[^.]+\.", "rocm.<tool>.", id)
+    return re.sub(r"\.model\..*", ".model.*", id)
+
+
+def documented() -> set[str]:
+    rows = re.findall(r"^\| (`.*?`) \|", TEXT, re.MULTILINE)
+    return {id for row in rows for id in re.findall(r"`([^`]+)`", row) if "." in id}
+
+
+def test_every_check_is_documented_and_nothing_else_is() -> None:
+    ids = {as_written(id) for check in CHECKS for id in judge(check.area, healthy.seen(check.area))}
+    assert documented() == ids
+
+
+def test_every_area_is_described_in_the_words_of_the_code() -> None:
+    headings = re.findall(r"^### (\w+): ", TEXT, re.MULTILINE)
+    assert headings == [check.area for check in CHECKS]
