@@ -21,6 +21,8 @@ from control.lab.recipes import HOST_INCLUDE, Base
 MIRROR_RELEASE = 12
 HOST_CONTEXT = names.CONTEXTS_DIR / "host"
 MIRROR_CONTEXT = names.CONTEXTS_DIR / "mirror"
+#: The configuration that the registry is filled with; how it later serves does not change what is in it.
+_PLAIN = MIRROR_CONTEXT / "server" / "registry-plain.yml"
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def _registry(maker: Images, source: str, images: Sequence[str]) -> Job:
     """A registry's storage with one stand-in under every name that it answers for on docker.io."""
 
     def job(done: Mapping[str, str]) -> str:
-        tag = f"{names.IMAGES}/registry:{digest.of(done['mirror-base'], done[source], images)}"
+        tag = f"{names.IMAGES}/registry:{digest.of(_PLAIN.read_text(), done[source], images)}"
         if not maker.has(tag):
             maker.say(f"filling the registry with {', '.join(images)}")
             fill_registry(maker.client, done["mirror-base"], dict.fromkeys(images, done[source]), tag)

@@ -71,10 +71,8 @@ def write(site_dir: Path, host_entries: Mapping[str, Any], all_wishes: Mapping[s
 
 
 def _host(spec: HostSpec, address: str) -> dict[str, Any]:
-    entry: dict[str, Any] = {"ansible_host": address, "pytorch_build": PYTORCH[spec.release]}
-    if spec.gpu is None:
-        entry["preflight_cpu_only"] = True
-    return entry
+    """A host without a GPU gets no wish for one: whoever sets it up says `--cpu`, as with any other machine."""
+    return {"ansible_host": address, "pytorch_build": PYTORCH[spec.release]}
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
