@@ -1,0 +1,197 @@
+"""Removal takes what is ours, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onhost import engine_packages, paths, removal, seals
+from onhost.host import Host
+from onhost.siblings import Engine
+from tests.unit.onhost.fake_engine import FakeEngine, container
+
+CONFIG: dict[str, Any] = {"kind": "file", "path": "/etc/app/daemon.json", "content": True}
+DATA: dict[str, Any] = {"kind": "directory", "path": "/srv/gpuhost/app", "data": True}
+CHECKS = {"kind": "tree", "path": "/opt/gpuhost/verify"}
+CACHE = {"kind": "glob", "path": "/var/lib/docker/**"}
+
+
+def write(root: Path, path: str, text: str = "x") -> Path:
+    target = root / path.lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
+    return target
+
+
+def installed(root: Path, items: list[dict[str, Any]], make: Any, packages: list[str] | None = None) -> None:
+    """A role that began, did its work and was sealed."""
+    seals.begin("role", items)
+    make()
+    seals.seal("role", "digest", items, installed_packages=packages)
+
+
+def test_what_we_made_goes_and_user_data_stays(root: Path) -> None:
+    def make() -> None:
+        write(root, CONFIG["path"])
+        write(root, "/opt/gpuhost/verify/checks/a.py")
+        write(root, "/srv/gpuhost/app/chat.db")
+
+    installed(root, [CONFIG, DATA, CHECKS], make)
+    outcome = removal.remove("role")
+    assert outcome.removed == ["file:/etc/app/daemon.json", "tree:/opt/gpuhost/verify"]
+    assert outcome.kept == {"directory:/srv/gpuhost/app": "user data"}
+    assert (root / "srv/gpuhost/app/chat.db").exists()
+    assert not (root / "opt/gpuhost").exists()
+
+
+def test_user_data_goes_only_when_that_is_said(root: Path) -> None:
+    installed(root, [DATA], lambda: write(root, "/srv/gpuhost/app/chat.db"))
+    assert removal.remove("role", purge_data=True).removed == ["directory:/srv/gpuhost/app"]
+    assert not (root / "srv/gpuhost/app").exists()
+
+
+def test_data_that_was_there_before_us_stays_even_then(root: Path) -> None:
+    write(root, "/srv/gpuhost/app/old.db")
+    installed(root, [DATA], lambda: None)
+    assert "before gpuhost" in removal.remove("role", purge_data=True).kept["directory:/srv/gpuhost/app"]
+
+
+def test_a_file_that_was_there_before_gets_its_content_back(root: Path) -> None:
+    path = write(root, CONFIG["path"], "theirs")
+    path.chmod(0o640)
+    installed(root, [CONFIG], lambda: path.write_text("ours"))
+    outcome = removal.remove("role")
+    assert path.read_text() == "theirs"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert "from before" in outcome.removed[0]
+
+
+def test_asking_changes_nothing(root: Path) -> None:
+    installed(root, [CONFIG], lambda: write(root, CONFIG["path"]))
+    assert removal.remove("role", check=True).removed == ["file:/etc/app/daemon.json"]
+    assert (root / "etc/app/daemon.json").exists()
+
+
+def test_a_role_that_never_got_to_its_seal_is_removed_too(root: Path) -> None:
+    seals.begin("role", [CONFIG])
+    write(root, CONFIG["path"])
+    assert removal.remove("role").removed == ["file:/etc/app/daemon.json"]
+
+
+@pytest.mark.parametrize("path", ["/etc", "/var/lib", "/opt", "/srv", "/usr"])
+def test_a_folder_of_the_system_is_never_removed(root: Path, path: str) -> None:
+    seals.begin("role", [{"kind": "tree", "path": path}])
+    (root / path.lstrip("/")).mkdir(parents=True, exist_ok=True)
+    note = seals.baseline("role")
+    note[f"tree:{path}"]["present"] = False
+    item = {"kind": "tree", "path": path}
+    assert removal._path(item, Host()) == "a folder of the system is not removed"
+    assert (root / path.lstrip("/")).is_dir()
+
+
+def test_only_packages_that_our_transaction_added_and_nobody_needs_go(root: Path) -> None:
+    items = [{"kind": "package", "name": "rocminfo"}]
+    seals.seal("role", "digest", items, installed_packages=["libhsa-runtime64-1", "libc6", "gone-since"])
+    outcome = removal.remove("role")
+    assert outcome.packages == []
+    assert outcome.kept["package:libhsa-runtime64-1"] == "rocminfo needs it"
+    assert outcome.kept["package:libc6"] in {"base-files needs it", "rocminfo needs it"}
+    seals.seal("role", "digest", items, installed_packages=["rocminfo"])
+    assert removal.remove("role").packages == ["libhsa-runtime64-1", "rocminfo"]
+
+
+def test_a_package_that_was_there_before_stays(root: Path) -> None:
+    items = [{"kind": "package", "name": "rocminfo"}]
+    installed(root, items, lambda: None, packages=[])
+    outcome = removal.remove("role")
+    assert (outcome.packages, outcome.kept) == ([], {"package:rocminfo": "was there before gpuhost"})
+
+
+def test_packages_of_a_run_that_was_killed_before_the_seal_go(root: Path) -> None:
+    status = root / "var/lib/dpkg/status"
+    before = status.read_text()
+    status.write_text(
+        before.replace(
+            "Package: rocminfo\nStatus: install ok installed", "Package: rocminfo\nStatus: deinstall ok config-files"
+        )
+    )
+    seals.begin("role", [{"kind": "package", "name": "rocminfo"}])
+    status.write_text(before)
+    write(root, "/var/lib/gpuhost/steps/rocm/runs.jsonl", '{"planned": ["rocminfo"]}\n')
+    assert removal.remove("role").packages == ["rocminfo"]
+
+
+def test_containers_go_with_the_one_set_aside_and_networks_in_use_stay(root: Path, engine: FakeEngine) -> None:
+    items = [{"kind": "network", "name": "gpuhost"}, {"kind": "container", "name": "ollama"}]
+    host = Host(Engine(engine.socket))
+    seals.begin("role", items, host)
+    engine.answers["GET", "/containers/ollama/json"] = (200, container())
+    engine.answers["GET", "/containers/ollama-previous/json"] = (200, container())
+    engine.answers["GET", "/networks/gpuhost"] = (200, {"Driver": "bridge", "Internal": False})
+    seals.seal("role", "digest", items, host=host)
+    engine.answers["DELETE", "/containers/ollama"] = engine.answers["DELETE", "/containers/ollama-previous"] = (204, None)
+    engine.answers["DELETE", "/networks/gpuhost"] = (403, {"message": "network has active endpoints"})
+    outcome = removal.remove("role", host=host)
+    assert outcome.removed == ["container:ollama"]
+    assert outcome.kept == {"network:gpuhost": "network has active endpoints"}
+    assert "DELETE /containers/ollama-previous?force=1&v=1" in engine.asked
+
+
+def test_runtime_files_go_when_none_was_there_before(root: Path) -> None:
+    installed(root, [CACHE], lambda: write(root, "/var/lib/docker/overlay2/a/b"))
+    outcome = removal.remove("role")
+    removal.sweep("role", outcome)
+    assert outcome.removed == ["glob:/var/lib/docker/**"]
+    assert not (root / "var/lib/docker").exists()
+
+
+@pytest.mark.parametrize("reason", ["they were there before", "their software stays"])
+def test_runtime_files_stay_when_they_are_not_ours_alone(root: Path, reason: str) -> None:
+    if "before" in reason:
+        write(root, "/var/lib/docker/theirs")
+    installed(root, [CACHE], lambda: write(root, "/var/lib/docker/more"))
+    outcome = removal.remove("role")
+    if "software" in reason:
+        outcome.kept["package:docker.io"] = "the engine still holds what is not gpuhost's"
+    removal.sweep("role", outcome)
+    assert (root / "var/lib/docker/more").exists()
+
+
+def test_after_the_last_role_nothing_of_ours_is_left(root: Path) -> None:
+    installed(root, [CONFIG], lambda: write(root, CONFIG["path"]))
+    seals.seal("other", "digest", [])
+    write(root, "/var/lib/gpuhost/steps/a/spec.json")
+    (root / "etc/gpuhost/secrets").mkdir(parents=True)
+    removal.finish("role")
+    assert (root / "var/lib/gpuhost/steps").exists()
+    removal.finish("other")
+    assert list(paths.state().iterdir()) == []
+    assert not (root / "etc/gpuhost").exists()
+
+
+@pytest.mark.parametrize(
+    ("containers", "volumes", "kept"),
+    [
+        ([], [], ""),
+        ([{"Names": ["/thesis"]}], [], "container thesis"),
+        ([], [{"Name": "wiki"}], "volume wiki"),
+    ],
+)
+def test_an_engine_that_holds_what_is_not_ours_stays(
+    root: Path, engine: FakeEngine, containers: list[Any], volumes: list[Any], kept: str
+) -> None:
+    engine.answers["GET", "/containers/json"] = (200, json.dumps(containers).encode())
+    engine.answers["GET", "/volumes"] = (200, {"Volumes": volumes})
+    held = engine_packages.in_use(["docker.io", "rocminfo"], Engine(engine.socket))
+    assert set(held) == ({"docker.io"} if kept else set())
+    assert kept in held.get("docker.io", "")
+
+
+def test_an_engine_that_cannot_be_asked_stays_while_it_may_hold_something(root: Path) -> None:
+    silent = Engine("/nowhere/docker.sock")
+    assert engine_packages.in_use(["docker.io"], silent) == {}
+    (root / "var/lib/docker/containers").mkdir(parents=True)
+    assert "cannot be seen" in engine_packages.in_use(["docker.io"], silent)["docker.io"]
