@@ -21,17 +21,17 @@ TEXTS = [
 ]
 #: Pattern -> what is wrong with it.
 NOWHERE = {
-    r"(?<![\w.{}])/(?:work|Users)/|/home/(?!jupyter|gpuhost)\w+/": "a path of somebody's machine",
+    r"(?<![\w.{}])/(?:work|Users)/|/home/(?!jupyter|gpuhost|ada|alice|bob|user)\w+/": "a path of somebody's machine",
     r"\b(?:TODO|FIXME|XXX)\b": "something unfinished",
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----": "a private key",
     r"\bvalidate_certs: *(?:false|no)\b|\bverify=False\b|host_key_checking *= *[Ff]alse": "an unchecked peer",
-    r"(?<!never )\btrusted=yes\b|\bapt-key\b|allow_unauthenticated": "an unsigned source",
+    r"(?<!never )(?<!`)\b(?:trusted=yes\b|apt-key\b|allow_unauthenticated)": "an unsigned source",
     r"\bchmod 666\b|mode: *\"?0?666\b": "a device for everybody",
 }
 #: A linter's mark -> the mark with the reason behind it.
 WITH_REASON = {
-    r"# *noqa\b": r"# *noqa: *[A-Z]+\d+(?:, *[A-Z]+\d+)* +\W? *\w+ \w+",
-    r"# *type: *ignore": r"# *type: *ignore\[[\w, -]+\] +# *\w+ \w+",
+    r"# *noqa\b": r"# *noqa: *[A-Z]+\d+(?:, *[A-Z]+\d+)* .*\w+\W+\w+",
+    r"# *type: *ignore": r"# *type: *ignore\[[\w, -]+\] .*\w+\W+\w+",
 }
 #: Tables, not code: read entry by entry.
 TABLES = ("control/catalogue.py",)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -47,15 +47,17 @@ def test_the_first_start_makes_the_environment_and_says_so(clone: Path) -> None:
 
 
 def test_later_starts_need_no_network_and_list_in_less_than_four_tenths_of_a_second(clone: Path) -> None:
+    """In time on a processor, which other work on the machine does not stretch as it does the clock."""
     nowhere = "http://127.0.0.1:9"
 
     def once() -> float:
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = start(clone, "--list", http_proxy=nowhere, https_proxy=nowhere, PIP_INDEX_URL=f"{nowhere}/simple")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert (done.returncode, done.stderr) == (0, "")
-        return time.perf_counter() - started
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(once() for _ in range(8)) < 0.4
+    assert min(once() for _ in range(5)) < 0.4
 
 
 def test_ansible_itself_runs_from_a_path_with_spaces(clone: Path) -> None:
