@@ -146,7 +146,7 @@ def _imported(row: dict[str, Any], saw: dict[str, Any]) -> Result:
         not said,
         seen=said or "imported",
         wanted="imported",
-        why=f"PyTorch cannot be imported {_place(row)}: {said}.",
+        why=f"PyTorch {'cannot be imported' if saw.get('import_error') else 'could not be looked at'} {_place(row)}: {said}.",
         next=f"{_runner(row)} -c 'import torch'; `gpuhost up` puts the planned build back.",
         needs=needs,
     )

@@ -493,10 +493,10 @@ def test_it_fails_and_says_why_and_what_next(
 
 def kind(id: str) -> str:
     """An id with the names of this host's services, users and places taken out: what one sentence is written for."""
-    words = [
-        "*" if word in ("anythingllm", "jupyter", "ollama", "alice", "kfd", "renderD128") else word for word in id.split(".")
-    ]
-    return ".".join(words).replace("gpuhost-jupyter", "host")
+    area, subject, *rest = id.replace("gpuhost-jupyter", "host").split(".")
+    named = {"access": ("alice", "kfd", "renderD128")}.get(area, ("anythingllm", "jupyter", "ollama"))
+    rest = ["*" if word in ("kfd", "renderD128") else word for word in rest]
+    return ".".join([area, "*" if subject in named else subject, *rest])
 
 
 def test_every_check_has_a_row_here_that_makes_it_fail() -> None:
