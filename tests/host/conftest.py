@@ -7,6 +7,7 @@ hosts. In the lab's tests `tests/lab/test_from_outside.py` runs this suite, once
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from control.paths import INVENTORY_DIR
 
 SITE = os.environ.get("GPUHOST_SITE", "")
 ONLY = [name for name in os.environ.get("GPUHOST_HOST", "").split(",") if name]
+
+# testinfra calls ansible-inventory by its name; it lies beside the interpreter that runs this.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 #: Without a site there is no host to ask, and nothing is collected here.
 collect_ignore_glob = [] if SITE else ["test_*.py"]

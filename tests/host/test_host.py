@@ -13,6 +13,11 @@ pytestmark = pytest.mark.lab
 LOOPBACK = ("127.0.0.1", "::1")
 
 
+def main_process(host: Host, service: str) -> str:
+    """What the kernel says of a container's first process."""
+    return host.file(f"/proc/{host.docker(f'gpuhost-{service}').inspect()['State']['Pid']}/status").content_string
+
+
 @pytest.mark.parametrize("group", ["render", "video"])
 def test_the_user_is_in_the_group(host: Host, login: str, group: str) -> None:
     assert group in host.user(login).groups
@@ -46,18 +51,18 @@ def test_the_container_is_healthy(host: Host, service: str) -> None:
 
 
 def test_the_container_has_no_capability(host: Host, service: str) -> None:
-    status = host.check_output("cat /proc/%s/status", host.docker(f"gpuhost-{service}").inspect()["State"]["Pid"])
+    status = main_process(host, service)
     effective = next(line for line in status.splitlines() if line.startswith("CapEff"))
     assert int(effective.split()[1], 16) == 0
 
 
 def test_the_container_cannot_gain_rights(host: Host, service: str) -> None:
-    status = host.check_output("cat /proc/%s/status", host.docker(f"gpuhost-{service}").inspect()["State"]["Pid"])
+    status = main_process(host, service)
     assert "NoNewPrivs:\t1" in status
 
 
 def test_the_container_does_not_run_as_root(host: Host, service: str) -> None:
-    status = host.check_output("cat /proc/%s/status", host.docker(f"gpuhost-{service}").inspect()["State"]["Pid"])
+    status = main_process(host, service)
     uids = next(line for line in status.splitlines() if line.startswith("Uid")).split()[1:]
     assert "0" not in uids
 

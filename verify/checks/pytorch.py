@@ -140,13 +140,14 @@ def _runner(row: dict[str, Any]) -> str:
 
 def _imported(row: dict[str, Any], saw: dict[str, Any]) -> Result:
     said = saw.get("import_error") or saw.get("error")
+    trouble = "cannot be imported" if saw.get("import_error") else "could not be looked at"
     needs = () if row["where"] == "host" else (f"containers.{row['service']}.running",)
     return judged(
         _id(row, "import"),
         not said,
         seen=said or "imported",
         wanted="imported",
-        why=f"PyTorch {'cannot be imported' if saw.get('import_error') else 'could not be looked at'} {_place(row)}: {said}.",
+        why=f"PyTorch {trouble} {_place(row)}: {said}.",
         next=f"{_runner(row)} -c 'import torch'; `gpuhost up` puts the planned build back.",
         needs=needs,
     )
