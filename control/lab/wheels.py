@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -142,7 +143,7 @@ def normal_name(name: str) -> str:
 
 def project_page(project: str, digests: Mapping[str, str]) -> str:
     """The page of one project: a link per file, with its SHA-256."""
-    links = [f'<a href="../../files/{escape(n)}#sha256={d}">{escape(n)}</a><br>' for n, d in digests.items()]
+    links = [f'<a href="../../files/{quote(n)}#sha256={d}">{escape(n)}</a><br>' for n, d in digests.items()]
     return _page(project, links)
 
 
