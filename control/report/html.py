@@ -38,6 +38,7 @@ def render(report: RunReport) -> str:
         versions=versions,
         tunnel=tunnel,
         worst=worst,
+        in_order=in_order,
         plain=plain,
         value=value,
         when=when,
@@ -55,6 +56,11 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     return environment.get_template("report.html.j2")
+
+
+def in_order(results: list[Result]) -> list[Result]:
+    """Failures first, the rest as the checks gave them."""
+    return sorted(results, key=lambda result: result.status != FAIL)
 
 
 def worst(results: list[Result]) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from ..engine import EngineError
 from ..result import Result, compare, judged
 from .context import Context
-from .inspection import OVERRIDE, STAND_IN, look
+from .inspection import OVERRIDE, STAND_IN, look, setting
 
 RESTART_POLICIES = ("unless-stopped", "always")
 
@@ -230,7 +230,8 @@ def _override(row: dict[str, Any], saw: dict[str, Any], fix: str) -> Result:
         )
     else:
         why = (
-            f"{OVERRIDE} is {seen or 'not set'} in {row['container']} and must be {wanted} for this GPU: "
+            f"{OVERRIDE} is {setting(seen)} in {row['container']} and must be {wanted} for this GPU: "
             f"without it {row['name']} runs on the CPU."
         )
-    return compare(f"containers.{row['name']}.override", seen=seen, wanted=wanted, why=why, next=fix)
+    id = f"containers.{row['name']}.override"
+    return compare(id, seen=setting(seen), wanted=setting(wanted), why=why, next=fix)

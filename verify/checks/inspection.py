@@ -18,6 +18,11 @@ def stand_in(inspected: Mapping[str, Any]) -> str | None:
     return labels.get(STAND_IN_LABEL)
 
 
+def setting(value: str | None) -> str:
+    """An environment variable as a result shows it: not set and set to nothing are two things."""
+    return "not set" if value is None else value or "set to nothing"
+
+
 def look(inspected: dict[str, Any]) -> dict[str, Any]:
     """What is judged here out of an inspection (``GET /containers/<name>/json``); pure."""
     state, host, config = (inspected.get(key) or {} for key in ("State", "HostConfig", "Config"))

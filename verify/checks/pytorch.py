@@ -13,7 +13,7 @@ from typing import Any
 from ..engine import EngineError
 from ..result import Result, compare, failed, judged, unverifiable
 from .context import Context, Ran, run
-from .inspection import OVERRIDE
+from .inspection import OVERRIDE, setting
 
 # Importing torch from a cold disk takes half a minute on a slow host; a HIP initialisation that hangs takes
 # for ever.
@@ -208,14 +208,13 @@ def _build(row: dict[str, Any], saw: dict[str, Any], simulated: bool, stand_in: 
 
 def _override(row: dict[str, Any], saw: dict[str, Any]) -> Result:
     seen, wanted = saw["environment"].get(OVERRIDE), row.get("override")
-    # On the host the plan sets it for the consumers only, and `_on_host` starts without their environment.
+    # In a container it comes from the container's settings; on the host from wherever somebody put it.
     needs = () if row["where"] == "host" else (f"containers.{row['service']}.override",)
-    said = "not set" if seen is None else f"{seen!r}"
     return compare(
         _id(row, "override"),
-        seen=seen,
-        wanted=wanted,
-        why=f"{OVERRIDE} is {said} {_place(row)} and should be {wanted or 'not set'}: "
+        seen=setting(seen),
+        wanted=setting(wanted),
+        why=f"{OVERRIDE} is {setting(seen)} {_place(row)} and should be {setting(wanted)}: "
         + ("kernels for the wrong target are loaded." if wanted is None else "this GPU's kernels are not found without it."),
         next="Look for it in /etc/environment, /etc/profile.d and ~/.profile; then run `gpuhost up` again.",
         needs=needs,
