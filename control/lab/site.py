@@ -6,10 +6,13 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
+
+from docker.errors import APIError
 
 import docker
 from control.lab import build, engine, hosts, inventory, keys, lock, mirror, names, network, simulate, spec
@@ -222,11 +225,18 @@ def _names(objects: Sequence[Any]) -> list[str]:
 
 
 def _remove_images(client: docker.DockerClient) -> list[str]:
-    tags = [tag for image in client.images.list(filters={"label": names.LABEL}) for tag in image.tags]
-    mine = [tag for tag in tags if tag.startswith(f"{names.IMAGES}/")]
-    for tag in mine:
-        client.images.remove(tag)
-    return mine
+    """The lab's images that no container uses are gone, leftovers of their builds too; the tags removed."""
+    mine: dict[str, Any] = {"label": names.LABEL}
+    gone = []
+    for tag in [tag for image in client.images.list(filters=mine) for tag in image.tags]:
+        if tag.startswith(f"{names.IMAGES}/"):
+            with suppress(APIError):  # somebody's own container uses it: it stays, and is counted as kept
+                client.images.remove(tag)
+                gone.append(tag)
+    for image in client.images.list(filters={**mine, "dangling": True}):
+        with suppress(APIError):  # as above
+            client.images.remove(str(image.id))
+    return gone
 
 
 def images_bytes(client: docker.DockerClient) -> int:
