@@ -48,7 +48,7 @@ def footprint(templar: Any, task_vars: Mapping[str, Any], role: str) -> list[dic
 
     An entry with ``each`` stands for one item per element of that list; its other fields see ``item``.
     """
-    variables = {**_defaults(role), **task_vars}
+    variables = {**_defaults(role), **task_vars, **_trusted_yaml(role, "vars/main.yml")}
     items: list[dict[str, Any]] = []
     for entry in _trusted_yaml(role, "meta/footprint.yml"):
         fields = {key: value for key, value in entry.items() if key != "each"}

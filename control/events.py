@@ -25,7 +25,8 @@ class HostRecord:
     findings: list[dict[str, Any]] = field(default_factory=list)
     role: str = ""
     task: str = ""
-    began_changing: bool = False
+    removed: list[str] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)
 
 
 class Recorder:
@@ -48,6 +49,9 @@ class Recorder:
         changed = bool(result.get("changed"))
         record.changed += changed
         record.findings += result.get("gpuhost_findings") or []
+        if "kept" in result:
+            record.removed += [*result["removed"], *(f"package:{name}" for name in result["packages"])]
+            record.kept.update(result["kept"])
         self._write(host, "ok", role=role, task=task, changed=changed)
 
     def skipped(self, host: str, role: str, task: str) -> None:

@@ -147,18 +147,16 @@ def _variable_blocks(path: Path, document: Any) -> list[dict[str, Any]]:
 
 
 def _group_blocks(group: Any) -> list[dict[str, Any]]:
+    """The variables of a group, of its hosts, and of its children, as they stand in an inventory file."""
     if not isinstance(group, dict):
         return []
-    blocks = (
-        [group.get("vars"), *(group.get("hosts") or {}).values()] if _is_map(group.get("hosts")) else [group.get("vars")]
-    )
-    children = group.get("children")
-    nested = [block for child in (children.values() if _is_map(children) else []) for block in _group_blocks(child)]
-    return [block for block in blocks if isinstance(block, dict)] + nested
+    own = [group.get("vars"), *_values(group.get("hosts"))]
+    nested = [block for child in _values(group.get("children")) for block in _group_blocks(child)]
+    return [block for block in own if isinstance(block, dict)] + nested
 
 
-def _is_map(value: Any) -> bool:
-    return isinstance(value, dict)
+def _values(mapping: Any) -> list[Any]:
+    return list(mapping.values()) if isinstance(mapping, dict) else []
 
 
 def _yaml_problem(error: Exception) -> str:

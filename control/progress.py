@@ -34,10 +34,11 @@ class Display(Protocol):
 class Follower:
     """Reads the run folder as it grows."""
 
-    def __init__(self, folder: Path, hosts: Sequence[str]) -> None:
+    def __init__(self, folder: Path, hosts: Sequence[str], plans_matter: bool = True) -> None:
         self._folder = folder
+        self._plans_matter = plans_matter
         self._stream: IO[str] | None = None
-        self._planned: set[str] = set()
+        self._due: dict[str, set[str]] = {}
         self.lines = {host: HostLine(host) for host in hosts}
 
     def news(self) -> list[dict[str, Any]]:
@@ -66,19 +67,24 @@ class Follower:
 
     def plans(self) -> list[str]:
         """Lines on the plans that have become known since the last call."""
-        fresh = []
-        for host in self.lines:
+        fresh: list[str] = []
+        for host in self.lines if self._plans_matter else ():
             path = self._folder / "hosts" / f"{host}.json"
-            if host not in self._planned and path.exists():
-                self._planned.add(host)
-                fresh += plan_lines(host, json.loads(path.read_text(encoding="utf-8")))
+            if host not in self._due and path.exists():
+                examined = json.loads(path.read_text(encoding="utf-8"))
+                self._due[host] = set(examined["due"])
+                fresh += plan_lines(host, examined)
         return fresh
+
+    def concerns(self, host: str, role: str) -> bool:
+        """Whether the role does something on the host; Ansible tells of each task that it skips, too."""
+        return role in self._due.get(host, {role})
 
     def _apply(self, event: dict[str, Any]) -> None:
         line = self.lines.get(event["host"])
         if line is None:
             return
-        if event["event"] == "start" and not _is_check(event["task"]):
+        if event["event"] == "start" and not _is_check(event["task"]) and self.concerns(line.host, event["role"]):
             line.role, line.task, line.since = event["role"], event["task"], event["t"]
         elif event["event"] == "ok":
             line.changed += bool(event.get("changed"))
@@ -121,9 +127,9 @@ class PlainDisplay:
             print(line, flush=True)
         for event in self._follower.news():
             host, role = event["host"], event.get("role", "")
-            if event["event"] == "start" and role and self._role.get(host) != role and not _is_check(event["task"]):
+            if event["event"] == "start" and role != self._role.get(host) and self._follower.concerns(host, role):
                 self._role[host] = role
-                self._say(host, role, event["task"])
+                self._say(host, role, "begins")
             elif event["event"] in ("failed", "unreachable") and not event.get("rescued"):
                 self._say(host, role, f"{event['event'].upper()}: {event['task']}")
         for host in self._follower.lines:
@@ -179,7 +185,8 @@ class LiveDisplay:
 @contextlib.contextmanager
 def display(folder: Path, hosts: Sequence[str], command: str, quiet: bool = False) -> Iterator[Display]:
     """The display that fits where we run."""
-    follower = Follower(folder, hosts)
+    # Only `up` does what the plan says; to the others it is knowledge.
+    follower = Follower(folder, hosts, plans_matter=command == "up")
     if quiet:
         yield _Silent(follower)
     elif sys.stdout.isatty():

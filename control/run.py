@@ -59,6 +59,7 @@ class Run:
     examined: dict[str, dict[str, Any]]
     seconds: float
     exit_code: int
+    command: str
 
     @property
     def log(self) -> Path:
@@ -87,7 +88,7 @@ def execute(request: Request) -> Run:
     )
     with display(folder, selection.hosts, request.command, quiet=request.quiet) as shown:
         returncode = _spawn(command, folder, shown)
-    run = _collect(folder, selection, returncode, time.monotonic() - started)
+    run = _collect(folder, request.command, selection, returncode, time.monotonic() - started)
     _write_run(folder, request, selection, run)
     _point_latest(folder)
     return run
@@ -119,7 +120,7 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _collect(folder: Path, selection: Selection, returncode: int, seconds: float) -> Run:
+def _collect(folder: Path, command: str, selection: Selection, returncode: int, seconds: float) -> Run:
     hosts = _read(folder / "outcome.json") or {}
     examined = {path.stem: _read(path) for path in sorted((folder / "hosts").glob("*.json"))}
     missing = [host for host in selection.hosts if host not in hosts]
@@ -129,7 +130,7 @@ def _collect(folder: Path, selection: Selection, returncode: int, seconds: float
     exit_code = worst(codes) if codes else ExitCode.NO_HOST
     if returncode != 0 and exit_code == ExitCode.DONE:
         exit_code = ExitCode.BUG
-    return Run(folder, selection, hosts, {k: v for k, v in examined.items() if v}, seconds, int(exit_code))
+    return Run(folder, selection, hosts, {k: v for k, v in examined.items() if v}, seconds, int(exit_code), command)
 
 
 def _code(record: dict[str, Any]) -> ExitCode:

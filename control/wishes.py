@@ -52,7 +52,8 @@ def type_error(value: Any, option: Mapping[str, Any]) -> str:
     if (isinstance(value, bool) and wanted != "bool") or not isinstance(value, _PYTHON_TYPES[wanted]):
         return f"is {_kind(value)} {value!r}, must be {wanted}"
     choices = option.get("choices")
-    for one in value if wanted == "list" else [value]:
+    elements: list[Any] = list(value) if wanted == "list" else [value]
+    for one in elements:
         if choices and not is_template(one) and one not in choices:
             return f"is {one!r}, must be one of {', '.join(map(str, choices))}"
         if wanted == "list" and (wrong := type_error(one, {"type": option.get("elements", "str")})):

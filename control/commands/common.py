@@ -108,6 +108,10 @@ def _short(finished: run.Run) -> str:
 def _words(finished: run.Run, host: str, record: Mapping[str, Any]) -> str:
     due = list((finished.examined.get(host) or {}).get("due", {}))
     if record["status"] == "done":
+        if finished.command == "remove":
+            return f"removed: {len(record['removed'])} things" if record["removed"] else "nothing of gpuhost's is here"
+        if finished.command == "verify":
+            return "proven as far as it can be"
         if not due:
             return "as planned already: every role sealed, 0 changed"
         return f"done: {', '.join(due)}; {record['changed']} changed"

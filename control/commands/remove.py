@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from rich.markup import escape
+
 from control import run
 from control.commands.common import Target, guarded, outcome, print_json, show_outcome
 from control.console import console
@@ -30,7 +32,14 @@ def _remove(options: Options) -> int:
         run.Request("remove", "remove", target.site, target.host, variables, target.options, options.json)
     )
     if options.json:
-        print_json(outcome(finished))
-    else:
-        show_outcome(console(), finished)
+        document = outcome(finished)
+        for host, record in finished.hosts.items():
+            document["hosts"][host].update(removed=record.get("removed", []), kept=record.get("kept", {}))
+        print_json(document)
+        return finished.exit_code
+    out = console()
+    show_outcome(out, finished)
+    for host, record in sorted(finished.hosts.items()):
+        for item, reason in record.get("kept", {}).items():
+            out.print(f"  [bold]{host}[/]  kept {escape(item)}  [dim]{escape(reason)}[/]")
     return finished.exit_code

@@ -1,4 +1,4 @@
-"""Opens and closes a role on a host: notes what was there before, then proves what the role made."""
+"""Closes a role on a host: proves what it made."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
-        role, state = self._task.args["role"], self._task.args["state"]
+        role = self._task.args["role"]
         wishes = actions.wishes(self._templar, task_vars)
         run_dir = actions.run_dir()
         arguments = {
             "role": role,
-            "state": state,
             "items": actions.footprint(self._templar, task_vars, role),
             "input": seals.role_input(role, wishes, task_vars["gpuhost_plan"]["roles"][role]),
             "run": run_dir.name if run_dir else "",

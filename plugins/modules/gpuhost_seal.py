@@ -5,22 +5,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gpuhost_seal
-short_description: Notes what was there before a role, and proves what it made
+short_description: Proves what a role made
 description:
-  - The baseline and the seal of a role, kept on the host. The action plugin of the same name renders the footprint.
+  - Fingerprints the items of the role's footprint as they are now and keeps them on the host, with the digest of what was
+    asked for. The action plugin of the same name renders the footprint.
 options:
   role:
     description: The role.
     type: str
     required: true
-  state:
-    description:
-      - C(begun) notes, once, which items of the footprint were there before gpuhost.
-      - C(sealed) fingerprints them as they are now.
-      - C(absent) forgets both.
-    type: str
-    required: true
-    choices: [begun, sealed, absent]
   items:
     description: The rendered footprint.
     type: list
@@ -50,7 +43,6 @@ EXAMPLES = r"""
 - name: Seal the role
   gpuhost_seal:
     role: rocm
-    state: sealed
     input: 3f0c…
     items:
       - {kind: package, name: rocminfo}
@@ -68,22 +60,10 @@ from ansible.module_utils.onhost import lease, seals
 from ansible.module_utils.onhost.finding import FindingError
 
 
-def apply(asked: dict) -> bool:
-    """The state asked for holds; whether something had to be written."""
-    lease.touch()
-    role, items = asked["role"], asked["items"]
-    if asked["state"] == "begun":
-        return seals.begin(role, items)
-    if asked["state"] == "absent":
-        return seals.forget(role)
-    return seals.seal(role, asked["input"], items, asked["run"], asked["installed_packages"], asked["stand_ins"])
-
-
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "role": {"type": "str", "required": True},
-            "state": {"type": "str", "required": True, "choices": ["begun", "sealed", "absent"]},
             "items": {"type": "list", "elements": "dict", "default": []},
             "input": {"type": "str", "default": ""},
             "run": {"type": "str", "default": ""},
@@ -94,8 +74,12 @@ def main() -> None:
     )
     if module.check_mode:
         module.exit_json(changed=False)
+    asked = module.params
+    lease.touch()
     try:
-        written = apply(module.params)
+        written = seals.seal(
+            asked["role"], asked["input"], asked["items"], asked["run"], asked["installed_packages"], asked["stand_ins"]
+        )
     except (FindingError, OSError) as problem:
         finding = problem.as_dict() if isinstance(problem, FindingError) else {"id": "GH-STEP-FAILED", "seen": str(problem)}
         module.fail_json(msg=finding["seen"], gpuhost_finding=finding)
