@@ -70,7 +70,7 @@ class Containers:
             log = self.engine.logs(name, tail=lines).strip()
         except EngineError as error:
             log = f"no log: {error.message}"
-        return "\n".join([*parts, log])
+        return "\n".join(part for part in [*parts, log] if part)
 
     def _delete(self, name: str) -> None:
         """The container is gone; its volumes stay, whoever made them."""

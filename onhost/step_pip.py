@@ -71,9 +71,10 @@ def classify(output: str) -> tuple[str, str]:
     full = next((line for line in lines if "No space left on device" in line), "")
     if full:
         return "GH-DISK-FULL", full
-    cut = next((line for line in lines if _CONNECTION.search(line)), "")
+    cut = [line for line in lines if _CONNECTION.search(line)]
     if cut:
-        return "GH-PIP-FAILED", redact(cut)
+        named = next((line for line in cut if line.startswith("Could not fetch URL")), cut[-1])
+        return "GH-PIP-FAILED", redact(re.sub(r"^WARNING: Retrying .* after connection broken by ", "", named))
     absent = [line for line in lines if _NOT_FOUND.search(line)]
     if absent:
         return "GH-PIP-NOT-FOUND", redact(absent[-1].replace("ERROR: ", ""))
