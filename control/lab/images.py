@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from docker.errors import BuildError, ImageNotFound
-
 import docker
 from control.lab import names, wheels
-from control.lab.errors import LabError
+from control.lab.errors import BuildError
 from control.lab.recipes import ARCHIVE, Base, StandIn
+from docker import errors as docker_errors
 
 Say = Callable[[str], None]
 _TAIL = 12
@@ -42,7 +41,7 @@ class Images:
     def has(self, tag: str) -> bool:
         try:
             self.client.images.get(tag)
-        except ImageNotFound:
+        except docker_errors.ImageNotFound:
             return False
         return True
 
@@ -97,7 +96,7 @@ class Images:
             self.client.images.build(
                 path=str(context), tag=tag, buildargs=dict(args), labels=dict(labels), rm=True, forcerm=True
             )
-        except BuildError as problem:
+        except docker_errors.BuildError as problem:
             lines = [str(entry.get("stream") or entry.get("error") or "").rstrip() for entry in problem.build_log]
             raise _failed(tag, [line for line in lines if line]) from problem
 
@@ -108,14 +107,14 @@ class Images:
         """
         found = self.client.images.list(filters={"label": names.STAGE_LABEL, "dangling": True})
         for image in found:
-            with suppress(docker.errors.APIError):  # in use after all, by somebody else's build
+            with suppress(docker_errors.APIError):  # in use after all, by somebody else's build
                 self.client.images.remove(str(image.id))
 
     def drop_others(self, tag: str) -> None:
         """Other versions of this image are gone unless a container uses them: large, and soon put together again."""
         for image in self.client.images.list(name=tag.rpartition(":")[0]):
             for other in set(image.tags) - {tag}:
-                with suppress(docker.errors.APIError):  # in use
+                with suppress(docker_errors.APIError):  # in use
                     self.client.images.remove(other)
 
 
@@ -144,9 +143,9 @@ def workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-def _failed(what: str, lines: list[str]) -> LabError:
+def _failed(what: str, lines: list[str]) -> BuildError:
     tail = "\n    ".join(lines[-_TAIL:])
-    return LabError(
+    return BuildError(
         f"{what} could not be built; the last lines were:\n    {tail}",
         "the lab's hosts and its mirror are made from it",
         "mend what the lines name and run the same command again: what was built stays built",

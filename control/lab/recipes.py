@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from control.lab import digest, names
-from control.lab.errors import LabError
+from control.lab.errors import BuildError
 from control.lab.wheels import WheelSet
 
 #: Where Debian's archive is. Builds and mmdebstrap fetch from there; apt verifies its signatures.
@@ -47,7 +47,7 @@ class StandIn:
 
 
 def read(folder: Path) -> StandIn:
-    """The recipe in a folder. Raises LabError naming the file and what is wrong in it."""
+    """The recipe in a folder. Raises BuildError naming the file and what is wrong in it."""
     path = folder / "build.yml"
     try:
         said: dict[str, Any] = yaml.safe_load(path.read_text())
@@ -67,7 +67,7 @@ def read(folder: Path) -> StandIn:
             args={key: str(value) for key, value in (said.get("args") or {}).items()},
         )
     except (KeyError, TypeError, AttributeError, yaml.YAMLError) as problem:
-        raise LabError(
+        raise BuildError(
             f"{path}: {type(problem).__name__}: {problem}",
             "the lab builds its images from these files",
             "compare it with docker/lab/README.md",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from control.lab.errors import LabError
+from control.lab.errors import UnknownAskedError
 from control.lab.names import PREFIX
 
 RELEASES = (12, 13)
@@ -69,7 +69,7 @@ def parse(hosts: int | None, release: str, gpu: str) -> list[HostSpec]:
 
     Releases are dealt out in turn; without ``hosts`` there is one host per release.
 
-    :raises LabError: naming what is not known and what is.
+    :raises UnknownAskedError: naming what is not known and what is.
     """
     asked = re.split(r"[,\s]+", release.strip())
     wrong = [one for one in asked if not one.isdigit() or int(one) not in RELEASES]
@@ -91,12 +91,12 @@ def number_of(name: str) -> int:
 
 
 def only(specs: Sequence[HostSpec]) -> None:
-    """Raises LabError where two specifications have one name."""
+    """Raises UnknownAskedError where two specifications have one name."""
     names = [spec.name for spec in specs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise LabError(f"asked twice for {', '.join(twice)}", "a name is one host", "give each host its own number")
+        raise UnknownAskedError(f"asked twice for {', '.join(twice)}", "a name is one host", "give each host its own number")
 
 
-def _unknown(what: str, seen: object, known: str) -> LabError:
-    return LabError(f"unknown {what}: {seen}", "the lab has no such host to offer", f"use one of: {known}")
+def _unknown(what: str, seen: object, known: str) -> UnknownAskedError:
+    return UnknownAskedError(f"unknown {what}: {seen}", "the lab has no such host to offer", f"use one of: {known}")

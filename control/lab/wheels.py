@@ -18,7 +18,7 @@ import yaml
 
 from control import support
 from control.lab import closure
-from control.lab.errors import LabError
+from control.lab.errors import BuildError
 from control.lab.inventory import PYTORCH
 from control.paths import ROLES_DIR, ROOT
 
@@ -73,7 +73,7 @@ def requirement_lines(text: str) -> list[str]:
 
 
 def download(wheels: WheelSet, folder: Path) -> None:
-    """Every wheel of the set, dependencies included, is in the folder. Raises LabError with pip's own words."""
+    """Every wheel of the set, dependencies included, is in the folder. Raises BuildError with pip's own words."""
     folder.mkdir(parents=True, exist_ok=True)
     _fetch(replace(wheels, requirements=tuple(closure.applying(wheels.requirements, wheels.python))), folder)
     for _ in range(_ROUNDS):
@@ -81,7 +81,7 @@ def download(wheels: WheelSet, folder: Path) -> None:
         if not more:
             return
         _fetch(replace(wheels, requirements=tuple(more)), folder)
-    raise LabError(
+    raise BuildError(
         f"wheels for Python {wheels.python} are still missing after {_ROUNDS} rounds: {', '.join(more)}",
         "the lab's package index must hold all that a host installs",
         "name their versions in the requirements they come from",
@@ -104,7 +104,7 @@ def _fetch(wheels: WheelSet, folder: Path) -> None:
         if done.returncode == 0:
             return
         said = "\n    ".join(done.stderr.strip().splitlines()[-4:])
-    raise LabError(
+    raise BuildError(
         f"pip could not fetch {wheels} for Python {wheels.python}:\n    {said}",
         "the lab's package index is filled from this machine",
         f"try it by hand: python3 -m pip download --python-version {wheels.python} --only-binary=:all: …",

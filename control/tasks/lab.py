@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from invoke import Collection, Context, Exit, task
+
+if TYPE_CHECKING:
+    from control.lab.errors import LabError
 
 
 @task(
@@ -25,11 +28,11 @@ def up(c: Context, hosts: str = "", release: str = "12", gpu: str = "rx6600") ->
       ./gpuhost lab.up --hosts 3 --release 12,13
     """
     from control.lab import site, spec
-    from control.lab.errors import LabError
+    from control.lab.errors import LabError, UnknownAskedError
 
     try:
         if hosts and not hosts.isdigit():
-            raise LabError(f"--hosts {hosts} is not a number", "it says how many hosts to make", "--hosts 2")
+            raise UnknownAskedError(f"--hosts {hosts} is not a number", "it says how many hosts to make", "--hosts 2")
         site.up(spec.parse(int(hosts) if hosts else None, release, gpu))
     except LabError as problem:
         _stop(problem)
@@ -55,8 +58,11 @@ def down(c: Context, images: bool = False, engine: bool = False) -> None:
 
 
 @task(auto_shortflags=False, positional=["host"], help={"host": "name or number of a lab host"})
-def ssh(c: Context, host: str = "1") -> None:
-    """Log in to a lab host."""
+def ssh(c: Context, host: str) -> None:
+    """Log in to a lab host.
+
+    Example:  ./gpuhost lab.ssh 1
+    """
     import os
 
     from control.lab import site
@@ -80,8 +86,8 @@ def status(c: Context, json: bool = False) -> None:
     print(json_format.dumps(seen, indent=2) if json else "\n".join(site.status_lines(seen)))
 
 
-def _stop(problem: Exception) -> NoReturn:
-    raise Exit(f"lab: {problem}", code=1)
+def _stop(problem: LabError) -> NoReturn:
+    raise Exit(f"lab: {problem}", code=int(problem.code))
 
 
 namespace = Collection("lab", up, down, ssh, status)
