@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
-import requests
-
 import docker
 from control import support
-from control.lab import digest, names, recipes, wheels
+from control.lab import digest, names, recipes, registry, wheels
 from control.lab.images import Images, Say, scratch, workers
 from control.lab.recipes import HOST_INCLUDE, Base
 
@@ -178,64 +174,10 @@ def _registry(maker: Images, source: str, images: Sequence[str]) -> Job:
         tag = f"{names.IMAGES}/registry:{digest.of(_PLAIN.read_text(), done[source], images)}"
         if not maker.has(tag):
             maker.say(f"filling the registry with {', '.join(images)}")
-            fill_registry(maker.client, done["mirror-base"], dict.fromkeys(images, done[source]), tag)
+            registry.fill(maker.client, done["mirror-base"], dict.fromkeys(images, done[source]), tag)
         return tag
 
     return job
-
-
-def fill_registry(client: docker.DockerClient, server: str, content: Mapping[str, str], tag: str) -> None:
-    """An image ``tag`` has a registry's storage with ``content`` (name on docker.io -> local image) in it.
-
-    The images are pushed to a registry that listens on 127.0.0.1 for that long: Docker takes those without TLS.
-    """
-    registry = client.containers.run(
-        server,
-        ["docker-registry", "serve", "/etc/gpuhost-lab/registry-plain.yml"],
-        detach=True,
-        name=f"{names.PREFIX}fill-{secrets.token_hex(3)}",
-        labels=names.labels(**names.home()),
-        ports={f"{names.REGISTRY_PORT}/tcp": ("127.0.0.1", 0)},
-    )
-    try:
-        registry.reload()
-        (listens,) = registry.ports[f"{names.REGISTRY_PORT}/tcp"] or []
-        port = listens["HostPort"]
-        _wait_for_registry(port)
-        for name, image in content.items():
-            _push(client, image, f"127.0.0.1:{port}/{on_docker_io(name)}")
-        registry.stop(timeout=5)
-        repository, _, version = tag.rpartition(":")
-        registry.commit(repository, version, changes=f"LABEL {names.LABEL}=1")
-    finally:
-        registry.remove(force=True, v=True)
-
-
-def on_docker_io(name: str) -> str:
-    """The path that a name has in docker.io's registry: `python:3.11` is `library/python:3.11`."""
-    return name if "/" in name else f"library/{name}"
-
-
-def _wait_for_registry(port: str) -> None:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            requests.get(f"http://127.0.0.1:{port}/v2/", timeout=1).raise_for_status()
-            return
-        except requests.RequestException:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-
-
-def _push(client: docker.DockerClient, image: str, target: str) -> None:
-    client.images.get(image).tag(target)
-    try:
-        for line in client.images.push(target, stream=True, decode=True):
-            if "error" in line:
-                raise RuntimeError(f"docker push {target}: {line['error']}")
-    finally:
-        client.images.remove(target, noprune=True)
 
 
 def _mirror(maker: Images, releases: Sequence[int], parts: Sequence[str]) -> Job:

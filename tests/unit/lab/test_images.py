@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from control import support
-from control.lab import build, digest, recipes
+from control.lab import build, digest, recipes, registry
 from control.lab.errors import LabError
 from control.lab.recipes import Base, StandIn
 from control.lab.wheels import WheelSet
@@ -120,7 +120,7 @@ def test_every_image_that_is_pulled_has_a_stand_in_under_its_very_name() -> None
     [("python:3.11", "library/python:3.11"), ("ollama/ollama:rocm", "ollama/ollama:rocm")],
 )
 def test_official_images_lie_below_library(name: str, path: str) -> None:
-    assert build.on_docker_io(name) == path
+    assert registry.on_docker_io(name) == path
 
 
 def test_the_mirror_takes_every_part_from_its_own_image() -> None:
