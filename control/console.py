@@ -40,4 +40,4 @@ def _show(out: Console, finding: Mapping[str, Any], hosts: list[str], state: str
         rows["state"] = state
     for name, text in rows.items():
         if text:
-            out.print(Padding(f"[dim]{name:<5}[/] {escape(str(text))}", (0, 0, 0, 2)))
+            out.print(Padding(f"[dim]{name:<5}[/] {escape(str(text))}", (0, 0, 0, 2), expand=False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from control import roles
 
@@ -52,7 +52,7 @@ def type_error(value: Any, option: Mapping[str, Any]) -> str:
     if (isinstance(value, bool) and wanted != "bool") or not isinstance(value, _PYTHON_TYPES[wanted]):
         return f"is {_kind(value)} {value!r}, must be {wanted}"
     choices = option.get("choices")
-    elements: list[Any] = list(value) if wanted == "list" else [value]
+    elements: list[Any] = [*cast(Iterable[Any], value)] if wanted == "list" else [value]
     for one in elements:
         if choices and not is_template(one) and one not in choices:
             return f"is {one!r}, must be one of {', '.join(map(str, choices))}"

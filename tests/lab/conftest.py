@@ -30,6 +30,11 @@ class Done:
     def document(self) -> dict[str, Any]:
         return json.loads(self.out)
 
+    @property
+    def text(self) -> str:
+        """Everything it said, in single blanks: where lines break does not matter."""
+        return " ".join((self.out + self.err).split())
+
 
 def gpuhost(*words: str, timeout: int = 1500) -> Done:
     """Run ``./gpuhost`` as a user would."""
@@ -68,11 +73,42 @@ def make(*specs: Any) -> list[LabHost]:
     return [LabHost(one.name) for one in specs]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def lab() -> Iterator[None]:
-    """The lab's mirror runs during the tests, and nothing of the lab runs after them."""
+def remove(*hosts: LabHost) -> None:
+    """These hosts are gone."""
     from control.lab import site
 
+    site.remove_hosts([one.name for one in hosts])
+
+
+def host_variables(host: LabHost, text: str) -> Path:
+    """A file of the lab's site with variables for one host; the caller removes it."""
+    path = ROOT / "inventory" / SITE / "host_vars" / f"{host.name}.yml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"---\n{text}\n")
+    return path
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Two hosts that one ``up`` set up while the third was stopped, and what they were like before."""
+
+    debian12: LabHost
+    debian13: LabHost
+    stopped: LabHost
+    first_up: Done
+    before: dict[str, tuple[dict[str, Any], dict[str, str]]]
+
+    @property
+    def working(self) -> tuple[LabHost, LabHost]:
+        return self.debian12, self.debian13
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lab() -> Iterator[None]:
+    """The lab is new at the start of the tests, and nothing of it is left after them."""
+    from control.lab import engine, site
+
+    engine.ensure()
     site.down()
     yield
     if not os.environ.get("GPUHOST_KEEP_LAB"):
@@ -80,22 +116,14 @@ def lab() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def debian12(lab: None) -> LabHost:
-    """A Debian 12 host that ``up`` has set up once."""
+def fleet(lab: None) -> Fleet:
+    """The main job, done once for all tests that look at its result."""
     from control.lab.spec import HostSpec
+    from tests.lab import state
 
-    (host,) = make(HostSpec(1, 12))
-    done = gpuhost("up", "--site", SITE, "--host", host.name)
-    assert done.code == 0, done.out + done.err
-    return host
-
-
-@pytest.fixture(scope="session")
-def debian13(lab: None) -> LabHost:
-    """A Debian 13 host that ``up`` has set up once."""
-    from control.lab.spec import HostSpec
-
-    (host,) = make(HostSpec(2, 13))
-    done = gpuhost("up", "--site", SITE, "--host", host.name)
-    assert done.code == 0, done.out + done.err
-    return host
+    debian12, debian13, third = make(HostSpec(1, 12), HostSpec(2, 13), HostSpec(3, 12))
+    before = {one.name: (state.files(one), state.packages(one)) for one in (debian12, debian13)}
+    third.docker("stop")
+    names = ",".join(one.name for one in (debian12, debian13, third))
+    first_up = gpuhost("up", "--site", SITE, "--host", names, "--json")
+    return Fleet(debian12, debian13, third, first_up, before)

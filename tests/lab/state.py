@@ -61,3 +61,53 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple
 
 def covered(path: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
+
+
+#: What packages' own scripts make besides the files that they own: caches, alternatives, registrations.
+_BY_PACKAGES = (
+    "/var/lib/dpkg/*", "/var/cache/*", "/var/lib/ucf/*", "/etc/alternatives/*", "/var/lib/apt/*", "/etc/ld.so.cache",
+    "/etc/systemd/system/*.wants*", "/etc/rc?.d/*", "/etc/passwd*", "/etc/group*", "/etc/shadow*", "/etc/gshadow*",
+    "/etc/subuid*", "/etc/subgid*", "/var/lib/python/*", "/usr/lib/python3*/__pycache__*", "/usr/lib/python3*.pyc",
+    "*/__pycache__", "*/__pycache__/*", "/usr/local/lib/python3*", "/var/mail*", "/etc/.pwd.lock", "/usr/share/*/*.cache",
+    "/usr/share/mime/*", "/var/lib/update-rc.d*", "/usr/share/python3/runtime.d*", "/var/lib/fontconfig*", "/etc/ca-certificates*",
+    "/var/lib/private*", "/usr/lib/locale/*", "/etc/environment",
+)  # fmt: skip
+
+
+def made_by_packages(path: str) -> bool:
+    """Whether a maintainer script made it, as dpkg knows nothing of."""
+    return covered(path, _BY_PACKAGES)
+
+
+def owned_by_packages(host: LabHost) -> set[str]:
+    """Every path that an installed package owns, and the folders that lead to it."""
+    paths = set(host.run("cat /var/lib/dpkg/info/*.list; dpkg-query -W -f '${Conffiles}\n' | awk '{print $1}'").splitlines())
+    # Merged /usr: a package may name /lib/x and the file is /usr/lib/x.
+    paths |= {f"/usr{path}" for path in paths if path.startswith(("/lib", "/bin", "/sbin"))}
+    return paths
+
+
+def seals(host: LabHost) -> list[dict[str, Any]]:
+    """The seals of all roles, as they are on the host."""
+    return [json.loads(text) for text in host.run("for f in /var/lib/gpuhost/seals/*.json; do cat $f; echo; echo @@; done").split("@@") if text.strip()]
+
+
+def footprint_paths(host: LabHost) -> list[str]:
+    """Patterns of all paths inside the footprints of the host's seals, and of gpuhost's own records."""
+    patterns = ["/etc/gpuhost", "/etc/gpuhost/*", "/var/lib/gpuhost", "/var/lib/gpuhost/*", "/opt/gpuhost", "/srv/gpuhost"]
+    for seal in seals(host):
+        for item in seal["items"]:
+            path = item.get("path")
+            if path:
+                patterns += [path, f"{path}/*"] if item["kind"] in ("tree", "venv", "directory", "glob") else [path]
+            # A folder on the way to an owned path comes into being with it.
+            while path and path.count("/") > 2:
+                path = path.rpartition("/")[0]
+                patterns.append(path)
+    return patterns
+
+
+def packages_of_seals(host: LabHost) -> set[str]:
+    """Packages that the seals name: asked for, or brought along by gpuhost's own transactions."""
+    named = {item["name"] for seal in seals(host) for item in seal["items"] if item["kind"] == "package"}
+    return named | {name for seal in seals(host) for name in seal["installed_packages"]}

@@ -1,0 +1,31 @@
+"""What gpuhost installed goes again; what users made stays; and the host can come back."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lab import state
+from tests.lab.conftest import SITE, Fleet, gpuhost
+
+pytestmark = pytest.mark.lab
+
+
+def test_remove_leaves_only_user_data_and_up_brings_the_host_back(fleet: Fleet) -> None:
+    host = fleet.debian13
+    files_before, packages_before = fleet.before[host.name]
+    host.run("echo mine > /srv/gpuhost/jupyter/notebooks/mine.ipynb")
+    environment = host.run("cat /srv/gpuhost/anythingllm/.env")
+
+    done = gpuhost("remove", "--site", SITE, "--host", host.name, "--json")
+    assert done.code == 0, done.text
+    assert state.difference(packages_before, state.packages(host)) == {}
+    left = state.difference(files_before, state.files(host))
+    strange = [path for path in left if not path.startswith("/srv/gpuhost") and not state.made_by_packages(path)]
+    assert strange == [], strange
+    assert host.run("cat /srv/gpuhost/jupyter/notebooks/mine.ipynb").strip() == "mine"
+    assert host.run("id -nG gpuhost").split() == ["gpuhost"]
+
+    back = gpuhost("up", "--site", SITE, "--host", host.name, "--json")
+    assert back.code == 0, back.text
+    assert host.run("cat /srv/gpuhost/jupyter/notebooks/mine.ipynb").strip() == "mine"
+    assert host.run("cat /srv/gpuhost/anythingllm/.env") == environment, "secrets were made again"

@@ -1,0 +1,152 @@
+"""One thing broken by hand on a host that works: exactly its check turns red, with a sentence, and mended it is green."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.lab.conftest import SITE, LabHost, gpuhost
+
+pytestmark = pytest.mark.lab
+
+PAGE = "/app/server/public/index.html"
+IN_ANYTHINGLLM = "docker exec gpuhost-anythingllm"
+
+#: What breaks it, what mends it, the check that turns red, words of its sentence, and ids that may only follow from it.
+BREAKS = [
+    pytest.param(
+        "docker stop gpuhost-ollama",
+        "docker start gpuhost-ollama",
+        "containers.ollama.running",
+        "ollama is not running",
+        ("services.ollama.", "wiring.", "generate.ollama.", "containers.ollama."),
+        id="ollama stopped",
+    ),
+    pytest.param(
+        "docker pause gpuhost-ollama",
+        "docker unpause gpuhost-ollama",
+        "containers.ollama.running",
+        "is paused",
+        ("services.ollama.", "wiring.", "generate.ollama.", "containers.ollama."),
+        id="ollama paused",
+    ),
+    pytest.param(
+        "chgrp root /dev/kfd",
+        "chgrp render /dev/kfd",
+        "access.kfd.group",
+        "members of render cannot open it",
+        ("access.",),
+        id="device group",
+    ),
+    pytest.param(
+        "chmod 0666 /dev/dri/renderD128",
+        "chmod 0660 /dev/dri/renderD128",
+        "access.renderD128.mode",
+        "every local process",
+        ("access.",),
+        id="device open to all",
+    ),
+    pytest.param(
+        f"{IN_ANYTHINGLLM} sh -c 'cp {PAGE} /tmp/kept && echo 502 Bad Gateway > {PAGE}'",
+        f"{IN_ANYTHINGLLM} cp /tmp/kept {PAGE}",
+        "services.anythingllm.page",
+        "does not show AnythingLLM",
+        (),
+        id="error page",
+    ),
+    pytest.param(
+        "docker network disconnect gpuhost gpuhost-jupyter && docker network connect bridge gpuhost-jupyter",
+        "docker network disconnect bridge gpuhost-jupyter && docker network connect --alias jupyter gpuhost gpuhost-jupyter",
+        "wiring.jupyter.ollama",
+        "not on one network",
+        (),
+        id="wiring",
+    ),
+    pytest.param(
+        "gpasswd --delete gpuhost video",
+        "gpasswd --add gpuhost video",
+        "access.gpuhost.member",
+        "gpuhost is not in video",
+        ("access.",),
+        id="membership",
+    ),
+    pytest.param(
+        "docker update --restart no gpuhost-jupyter",
+        "docker update --restart unless-stopped gpuhost-jupyter",
+        "containers.jupyter.restart_policy",
+        "does not come back by itself",
+        (),
+        id="restart policy",
+    ),
+    pytest.param(
+        "mv /usr/bin/rocminfo /usr/bin/rocminfo.away",
+        "mv /usr/bin/rocminfo.away /usr/bin/rocminfo",
+        "rocm.rocminfo.present",
+        "rocminfo is not installed",
+        ("rocm.rocminfo.",),
+        id="tool gone",
+    ),
+    pytest.param(
+        "printf '#!/bin/sh\\nsleep 1000\\n' > /usr/local/bin/rocm-smi && chmod 755 /usr/local/bin/rocm-smi",
+        "rm /usr/local/bin/rocm-smi",
+        "rocm.rocm-smi.runs",
+        "did not end within",
+        ("rocm.rocm-smi.",),
+        id="tool hangs",
+    ),
+]
+
+
+def verify(host: LabHost) -> tuple[int, dict[str, dict[str, Any]]]:
+    """The exit code, and the host's results by id."""
+    done = gpuhost("verify", "--site", SITE, "--host", host.name, "--json")
+    rows = done.document["hosts"][host.name]["results"]
+    return done.code, {row["id"]: row for row in rows}
+
+
+def red(results: dict[str, dict[str, Any]]) -> set[str]:
+    return {id for id, row in results.items() if row["status"] == "fail"}
+
+
+@pytest.fixture(scope="module")
+def before(debian13: LabHost) -> dict[str, dict[str, Any]]:
+    """The results of the host as it should be."""
+    code, results = verify(debian13)
+    assert red(results) == set()
+    assert code == 0
+    assert len(results) >= 35
+    return results
+
+
+@pytest.mark.parametrize(("break_it", "mend_it", "id", "words", "follow"), BREAKS)
+def test_exactly_the_right_check_turns_red(
+    debian13: LabHost,
+    before: dict[str, dict[str, Any]],
+    break_it: str,
+    mend_it: str,
+    id: str,
+    words: str,
+    follow: tuple[str, ...],
+) -> None:
+    debian13.run(break_it)
+    try:
+        code, results = verify(debian13)
+    finally:
+        debian13.run(mend_it)
+    assert red(results) == {id}
+    assert code == 15
+    assert words in results[id]["why"]
+    assert results[id]["next"]
+    changed = {one for one, row in results.items() if row["status"] != before[one]["status"]} - {id}
+    assert all(one.startswith(follow) for one in changed) if follow else not changed
+    assert all(results[one]["why"].startswith(f"follows from {id}: ") for one in changed)
+
+
+def test_mended_it_is_as_before(debian13: LabHost, before: dict[str, dict[str, Any]]) -> None:
+    # A health check takes its time to say that all is well again.
+    debian13.run("timeout 60 sh -c 'until docker ps --filter health=healthy | grep -q gpuhost-ollama; do sleep 1; done'")
+    code, results = verify(debian13)
+    assert red(results) == set()
+    assert code == 0
+    assert {one: row["status"] for one, row in results.items()} == {one: row["status"] for one, row in before.items()}
