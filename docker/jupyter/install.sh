@@ -6,11 +6,22 @@ here=$(dirname "$0")
 env=$1
 torch=$(mktemp -d)
 
+torch_of() { "$1" -c 'from importlib.metadata import version; print(version("torch"))' 2>/dev/null || echo none; }
+before=$(torch_of python3)
+if [ "$before" = none ] && [ -z "$TORCH_REQUIREMENT" ]; then
+  echo "neither the base image nor TORCH_REQUIREMENT brings PyTorch" >&2
+  exit 1
+fi
+
 python3 -m venv --system-site-packages --without-pip "$env"
 site=$("$env/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 # A base whose python3 is itself of a virtual environment (rocm/pytorch's is): "system" would mean the one below it.
 python3 -c 'import site; [print(f"import site; site.addsitedir({path!r})") for path in site.getsitepackages()]' \
   > "$site/base_image.pth"
+
+# What a notebook's `!pip` finds: this environment's, and not the base's.
+printf '#!/bin/sh\nexec %s -m pip "$@"\n' "$env/bin/python" > "$env/bin/pip"
+chmod 755 "$env/bin/pip"
 
 # pip and the running container trust the public authorities and the site's.
 { cat "$(python3 -c 'from pip._vendor import certifi; print(certifi.where())')"; echo; cat "$here/site-ca.crt"; } \
@@ -26,9 +37,9 @@ else
   pip install --requirement "$here/requirements.txt"
 fi
 
-torch_of() { "$1" -c 'from importlib.metadata import version; print(version("torch"))'; }
-if [ -z "$TORCH_REQUIREMENT" ] && [ "$(torch_of python3)" != "$(torch_of "$env/bin/python")" ]; then
-  echo "the base image's PyTorch $(torch_of python3) is hidden by $(torch_of "$env/bin/python")" >&2
+have=$(torch_of "$env/bin/python")
+if [ -z "$TORCH_REQUIREMENT" ] && [ "$have" != "$before" ]; then
+  echo "the base image's PyTorch $before is hidden by PyTorch $have" >&2
   exit 1
 fi
-echo "PyTorch $(torch_of "$env/bin/python")"
+echo "PyTorch $have"

@@ -152,9 +152,7 @@ def main(folder: Path) -> None:
     manifest = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-        "config": store(
-            folder, json.dumps(config).encode(), "application/vnd.docker.container.image.v1+json"
-        ),
+        "config": store(folder, json.dumps(config).encode(), "application/vnd.docker.container.image.v1+json"),
         "layers": layers,
     }
     path = folder / "manifests/registry.ollama.ai/library" / NAME / "latest"

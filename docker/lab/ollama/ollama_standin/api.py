@@ -18,9 +18,7 @@ Answer = dict[str, Any]
 # The tiny model may go round in circles; Ollama's default is no limit.
 MAX_TOKENS = 128
 # Ollama's name of an option -> llama-server's.
-OPTIONS = {
-    name: name for name in ("seed", "temperature", "top_k", "top_p", "min_p", "repeat_penalty", "stop")
-}
+OPTIONS = {name: name for name in ("seed", "temperature", "top_k", "top_p", "min_p", "repeat_penalty", "stop")}
 OPTIONS["num_predict"] = "n_predict"
 
 
@@ -96,9 +94,7 @@ class Api:
         prompt = request.get("prompt", "")
         if prompt and request.get("system") and not request.get("raw"):
             prompt = f"{request['system']}\n{prompt}"
-        return self._answer(
-            request, prompt, lambda text: {"response": text}, with_context=not request.get("raw")
-        )
+        return self._answer(request, prompt, lambda text: {"response": text}, with_context=not request.get("raw"))
 
     def chat(self, request: Request) -> Iterator[Answer]:
         """The assistant's next message as it is computed."""
@@ -113,9 +109,7 @@ class Api:
         if not isinstance(texts, str | list):
             raise ApiError(400, "invalid input type")
         texts = [texts] if isinstance(texts, str) else texts
-        with self.runners.use(
-            self._model(request, "model '{}' not found"), self._keep_alive(request)
-        ) as runner:
+        with self.runners.use(self._model(request, "model '{}' not found"), self._keep_alive(request)) as runner:
             loaded = time.monotonic_ns()
             vectors, tokens = self._vectors(runner, [text for text in texts if text])
         dimensions = request.get("dimensions") or None
@@ -139,9 +133,7 @@ class Api:
         answer = runner.post("/v1/embeddings", {"input": texts})
         return [part["embedding"] for part in answer["data"]], answer["usage"]["prompt_tokens"]
 
-    def _answer(
-        self, request: Request, prompt: str, shape: Any, with_context: bool = False
-    ) -> Iterator[Answer]:
+    def _answer(self, request: Request, prompt: str, shape: Any, with_context: bool = False) -> Iterator[Answer]:
         # Before the first object, so that an unknown model is a 404 and not a line of a stream.
         model = self._model(request, "model '{}' not found")
         keep_alive = self._keep_alive(request)
@@ -180,9 +172,7 @@ class Api:
                     said += event["content"]
                     yield {**head, "created_at": _time(), **shape(event["content"]), "done": False}
                     continue
-                context = (
-                    runner.post("/tokenize", {"content": prompt + said})["tokens"] if with_context else None
-                )
+                context = runner.post("/tokenize", {"content": prompt + said})["tokens"] if with_context else None
                 yield {
                     **head,
                     "created_at": _time(),
@@ -264,8 +254,4 @@ def _normal(vector: list[float]) -> list[float]:
 
 
 def _time(seconds: float | None = None) -> str:
-    return (
-        datetime.fromtimestamp(time.time() if seconds is None else seconds, UTC)
-        .isoformat()
-        .replace("+00:00", "Z")
-    )
+    return datetime.fromtimestamp(time.time() if seconds is None else seconds, UTC).isoformat().replace("+00:00", "Z")

@@ -59,9 +59,7 @@ class Runner:
 
     def _send(self, path: str, body: dict[str, object]) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
-        connection.request(
-            "POST", path, json.dumps(body), {"Content-Type": "application/json", "Connection": "close"}
-        )
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json", "Connection": "close"})
         response = connection.getresponse()
         if response.status != 200:
             error = json.load(response)["error"]
@@ -109,9 +107,7 @@ class Runners:
     def expire(self, now: float) -> None:
         """End the runners whose time is over and that are not answering anybody."""
         with self._lock:
-            over = [
-                key for key, runner in self._runners.items() if runner.expires_at <= now and not runner.users
-            ]
+            over = [key for key, runner in self._runners.items() if runner.expires_at <= now and not runner.users]
             gone = [self._runners.pop(key) for key in over]
         for runner in gone:
             _stop(runner)

@@ -63,9 +63,7 @@ class Handler(BaseHTTPRequestHandler):
             elif method not in route:
                 status = self._send(405, "405 method not allowed")
             else:
-                self._answer(
-                    route[method](self.server.api, self._json(body) if method != "GET" else {}), body
-                )
+                self._answer(route[method](self.server.api, self._json(body) if method != "GET" else {}), body)
         except ApiError as error:
             status = self._send(error.status, {"error": error.message})
         except (BrokenPipeError, ConnectionResetError):
@@ -151,9 +149,7 @@ class Server(ThreadingHTTPServer):
 
 def log(message: str, **fields: object) -> None:
     """One line in Ollama's log format on standard error."""
-    pairs = "".join(
-        f" {key}={json.dumps(value) if _quoted(value) else value}" for key, value in fields.items()
-    )
+    pairs = "".join(f" {key}={json.dumps(value) if _quoted(value) else value}" for key, value in fields.items())
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
     print(f'time={now}Z level=INFO source=gpuhost-lab msg="{message}"{pairs}', file=sys.stderr, flush=True)
 

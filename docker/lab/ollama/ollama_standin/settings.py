@@ -99,6 +99,4 @@ def duration(value: str | float) -> float:
         raise ValueError(f'time: invalid duration "{value}"')
     if text.startswith("-"):
         return FOREVER
-    return sum(
-        float(number) * _UNITS[unit] for number, _, unit in re.findall(r"(\d+(\.\d+)?)(ms|[smh])", text)
-    )
+    return sum(float(number) * _UNITS[unit] for number, _, unit in re.findall(r"(\d+(\.\d+)?)(ms|[smh])", text))

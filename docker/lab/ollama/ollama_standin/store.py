@@ -100,9 +100,7 @@ class Store:
     def models(self) -> list[Model]:
         """Every model on disk, the newest first."""
         found = (path.relative_to(self.root).parts[1:] for path in self.root.glob("manifests/*/*/*/*"))
-        return sorted(
-            (self.model(Name(*parts)) for parts in found), key=lambda model: model.modified_at, reverse=True
-        )
+        return sorted((self.model(Name(*parts)) for parts in found), key=lambda model: model.modified_at, reverse=True)
 
     def model(self, name: Name) -> Model:
         """The model, or a FileNotFoundError."""
