@@ -69,8 +69,8 @@ _BY_PACKAGES = (
     "/etc/systemd/system/*.wants*", "/etc/rc?.d/*", "/etc/passwd*", "/etc/group*", "/etc/shadow*", "/etc/gshadow*",
     "/etc/subuid*", "/etc/subgid*", "/var/lib/python/*", "/usr/lib/python3*/__pycache__*", "/usr/lib/python3*.pyc",
     "*/__pycache__", "*/__pycache__/*", "/usr/local/lib/python3*", "/var/mail*", "/etc/.pwd.lock", "/usr/share/*/*.cache",
-    "/usr/share/mime/*", "/var/lib/update-rc.d*", "/usr/share/python3/runtime.d*", "/var/lib/fontconfig*", "/etc/ca-certificates*",
-    "/var/lib/private*", "/usr/lib/locale/*", "/etc/environment",
+    "/usr/share/mime/*", "/var/lib/update-rc.d*", "/usr/share/python3/runtime.d*", "/var/lib/fontconfig*",
+    "/etc/ca-certificates*", "/var/lib/private*", "/usr/lib/locale/*", "/etc/environment",
 )  # fmt: skip
 
 
@@ -89,7 +89,8 @@ def owned_by_packages(host: LabHost) -> set[str]:
 
 def seals(host: LabHost) -> list[dict[str, Any]]:
     """The seals of all roles, as they are on the host."""
-    return [json.loads(text) for text in host.run("for f in /var/lib/gpuhost/seals/*.json; do cat $f; echo; echo @@; done").split("@@") if text.strip()]
+    texts = host.run("for f in /var/lib/gpuhost/seals/*.json; do cat $f; echo; echo @@; done").split("@@")
+    return [json.loads(text) for text in texts if text.strip()]
 
 
 def footprint_paths(host: LabHost) -> list[str]:

@@ -53,7 +53,7 @@ def test_nothing_about_a_simulated_gpu_reads_as_a_pass(fleet: Fleet) -> None:
         ("docker stop gpuhost-ollama", "docker start gpuhost-ollama; sleep 8", "ollama", "not running"),
         ("chgrp root /dev/kfd", "chgrp render /dev/kfd", "access", "/dev/kfd"),
         (
-            "docker exec -u 0 gpuhost-anythingllm true; docker cp gpuhost-anythingllm:/app/server/public/index.html /tmp/page.html;"
+            "docker cp gpuhost-anythingllm:/app/server/public/index.html /tmp/page.html;"
             " echo '<html><title>502 Bad Gateway</title></html>' > /tmp/bad.html;"
             " docker cp /tmp/bad.html gpuhost-anythingllm:/app/server/public/index.html",
             "docker cp /tmp/page.html gpuhost-anythingllm:/app/server/public/index.html",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,33 +47,6 @@ def variables(host: LabHost, text: str) -> Iterator[None]:
         path.unlink()
 
 
-@contextmanager
-def on_host(host: LabHost, begin: str, end: str) -> Iterator[None]:
-    host.run(begin)
-    try:
-        yield
-    finally:
-        host.run(end)
-
-
-@contextmanager
-def mirror_off() -> Iterator[None]:
-    faults.stop_mirror()
-    try:
-        yield
-    finally:
-        faults.start_mirror()
-
-
-@contextmanager
-def mirror_signed_by_another_key() -> Iterator[None]:
-    faults.swap_signing_key()
-    try:
-        yield
-    finally:
-        faults.restore_signing_key()
-
-
 @dataclass(frozen=True)
 class Case:
     """Something wrong, and what has to come of it."""
@@ -83,28 +56,25 @@ class Case:
     finding: str
     said: str
     variables: str = ""
-    begin: str = ""
-    end: str = "true"
-    fault: Any = None
+    fault: Callable[[str], AbstractContextManager[Any]] | None = None
 
 
 CASES = (
     Case("unknown variable", 10, "GH-INPUT-UNKNOWN-VARIABLE", "services_enabled", variables="servces_enabled: [ollama]"),
     Case("wrong type", 10, "GH-INPUT-TYPE", "must be list", variables="services_enabled: ollama"),
     Case("wrong choice", 10, "GH-INPUT-TYPE", "auto, distro, none", variables="rocm_stream: newest"),
-    Case(
-        "disk too small", 11, "GH-DISK-SMALL", "/srv",
-        begin="mkdir -p /srv && mount -t tmpfs -o size=20M none /srv", end="umount /srv",
-    ),
-    Case(
-        "port taken", 11, "GH-PORT-TAKEN", "11434",
-        begin="(setsid python3 -m http.server 11434 --bind 127.0.0.1 >/dev/null 2>&1 & echo $! > /run/taker); sleep 1",
-        end="kill $(cat /run/taker) && rm /run/taker",
-    ),
-    Case("mirror stopped", 11, "GH-NET-", "gpuhost-lab-mirror", fault=mirror_off),
+    Case("disk too small", 11, "GH-DISK-SMALL", "/srv", fault=lambda name: faults.small_disk(name, "/srv", 20_000_000)),
+    Case("port taken", 11, "GH-PORT-TAKEN", "11434", fault=lambda name: faults.port_taken(name, 11434)),
+    Case("mirror stopped", 11, "GH-NET-", "gpuhost-lab-mirror", fault=lambda name: faults.mirror_stopped()),
     Case("wrong fingerprint", 17, "GH-KEY-FINGERPRINT", "fingerprint", variables=f"sources_apt_key_fingerprint: {'A' * 40}"),
-    Case("mirror signed by another key", 17, "GH-APT-SIGNATURE", "gpuhost-lab-mirror", fault=mirror_signed_by_another_key),
-)  # fmt: skip
+    Case(
+        "mirror signed by another key",
+        17,
+        "GH-APT-SIGNATURE",
+        "gpuhost-lab-mirror",
+        fault=lambda name: faults.archive_signed_by_another_key(),
+    ),
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -112,10 +82,8 @@ def test_what_is_wrong_is_told_and_the_host_is_untouched(bare: LabHost, case: Ca
     with ExitStack() as stack:
         if case.variables:
             stack.enter_context(variables(bare, case.variables))
-        if case.begin:
-            stack.enter_context(on_host(bare, case.begin, case.end))
         if case.fault:
-            stack.enter_context(case.fault())
+            stack.enter_context(case.fault(bare.name))
         with untouched(bare):
             done = up(bare)
     assert done.code == case.code, done.text

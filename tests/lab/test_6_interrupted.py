@@ -36,7 +36,8 @@ def kill_when(host: LabHost, step: str) -> None:
         cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 300
-    while "yes" not in host.run(f"systemctl is-active -q gpuhost-{step} && test -s {STEPS}/{step}/progress.json && echo yes", check=False):
+    at_work = f"systemctl is-active -q gpuhost-{step} && test -s {STEPS}/{step}/progress.json && echo yes"
+    while "yes" not in host.run(at_work, check=False):
         assert process.poll() is None, f"up ended with {process.returncode} before {step} began"
         assert time.monotonic() < deadline, f"{step} never began"
         time.sleep(0.1)
