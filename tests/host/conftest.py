@@ -1,7 +1,7 @@
 """Hosts that gpuhost has set up, asked from outside by testinfra's own modules.
 
 The site comes from the environment: ``GPUHOST_SITE=lab pytest -m lab tests/host``, with ``GPUHOST_HOST`` for some of its
-hosts. In the lab's tests `tests/lab/test_from_outside.py` runs this suite, once its hosts are set up.
+hosts. In the lab's tests `tests/lab/test_3_from_outside.py` runs this suite, once its hosts are set up.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.conftest import SITE, LabHost, gpuhost
+from tests.lab.conftest import SITE, Fleet, LabHost, gpuhost
 
 pytestmark = pytest.mark.lab
 
@@ -110,9 +110,9 @@ def red(results: dict[str, dict[str, Any]]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def before(debian13: LabHost) -> dict[str, dict[str, Any]]:
+def before(fleet: Fleet) -> dict[str, dict[str, Any]]:
     """The results of the host as it should be."""
-    code, results = verify(debian13)
+    code, results = verify(fleet.debian13)
     assert red(results) == set()
     assert code == 0
     assert len(results) >= 35
@@ -121,7 +121,7 @@ def before(debian13: LabHost) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize(("break_it", "mend_it", "id", "words", "follow"), BREAKS)
 def test_exactly_the_right_check_turns_red(
-    debian13: LabHost,
+    fleet: Fleet,
     before: dict[str, dict[str, Any]],
     break_it: str,
     mend_it: str,
@@ -129,11 +129,11 @@ def test_exactly_the_right_check_turns_red(
     words: str,
     follow: tuple[str, ...],
 ) -> None:
-    debian13.run(break_it)
+    fleet.debian13.run(break_it)
     try:
-        code, results = verify(debian13)
+        code, results = verify(fleet.debian13)
     finally:
-        debian13.run(mend_it)
+        fleet.debian13.run(mend_it)
     assert red(results) == {id}
     assert code == 15
     assert words in results[id]["why"]
@@ -143,10 +143,12 @@ def test_exactly_the_right_check_turns_red(
     assert all(results[one]["why"].startswith(f"follows from {id}: ") for one in changed)
 
 
-def test_mended_it_is_as_before(debian13: LabHost, before: dict[str, dict[str, Any]]) -> None:
+def test_mended_it_is_as_before(fleet: Fleet, before: dict[str, dict[str, Any]]) -> None:
     # A health check takes its time to say that all is well again.
-    debian13.run("timeout 60 sh -c 'until docker ps --filter health=healthy | grep -q gpuhost-ollama; do sleep 1; done'")
-    code, results = verify(debian13)
+    fleet.debian13.run(
+        "timeout 60 sh -c 'until docker ps --filter health=healthy | grep -q gpuhost-ollama; do sleep 1; done'"
+    )
+    code, results = verify(fleet.debian13)
     assert red(results) == set()
     assert code == 0
     assert {one: row["status"] for one, row in results.items()} == {one: row["status"] for one, row in before.items()}
