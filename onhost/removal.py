@@ -5,17 +5,13 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from . import dpkg, engine_packages, files, paths, seals, steps
-from .containers import SUFFIX
+from . import dpkg, engine_packages, files, paths, seals, step_records
 from .footprint import Item, explain, item_id, matches
 from .host import Host
-from .siblings import EngineError
+from .removers import REMOVERS, remove_empty, remove_path
 
 #: Containers before what they use, files before the folders that hold them, programs last.
 ORDER = (
@@ -32,13 +28,6 @@ ORDER = (
     "unit",
     "glob",
 )
-
-# Never removed as a whole, whatever a footprint says.
-_SYSTEM = {
-    *("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/proc"),
-    *("/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/cache", "/usr/local"),
-    *("/usr/share", "/usr/lib", "/etc/apt", "/etc/docker", "/etc/ssl", "/etc/ssl/certs", "/var/log"),
-}
 
 
 @dataclass
@@ -78,8 +67,16 @@ def remove(
     return outcome
 
 
-def finish(role: str) -> None:
-    """The role has neither seal nor baseline; after the last role nothing of ours remembers anything."""
+def finish(role: str, outcome: Outcome | None = None) -> None:
+    """The role has neither seal nor baseline; after the last role nothing of ours remembers anything.
+
+    What the role had installed and another one uses is that one's from now on, and goes with it.
+    """
+    ours = {key.partition(":")[2] for key in (outcome.kept if outcome else {}) if key.startswith("package:")}
+    for name, other in _used_by_other_roles(
+        role, ours & set((seals.read(role) or {}).get("installed_packages", []))
+    ).items():
+        seals.hand_over(other, name)
     seals.forget(role)
     left = [path for folder in (paths.seals(), paths.baseline()) for path in folder.glob("*.json")]
     if left:
@@ -88,15 +85,20 @@ def finish(role: str) -> None:
         if folder.exists():
             shutil.rmtree(folder)
     for folder in (paths.secrets(), paths.etc()):
-        _remove_empty(folder)
+        remove_empty(folder)
 
 
 def _packages(role: str, items: list[Item], before: dict[str, Any], outcome: Outcome) -> list[str]:
     """Packages that our transactions added and that no other software needs."""
     named = {item["name"] for item in items if item["kind"] == "package"}
-    recorded = set((seals.read(role) or {}).get("installed_packages", []))
-    ours = (recorded | set(steps.installed_with(named))) & set(dpkg.installed())
+    sealed = seals.read(role)
+    # A role that never got to its seal left what its transactions added in the history of its steps.
+    added = sealed["installed_packages"] if sealed else step_records.installed_with(named)
+    ours = set(added) & set(dpkg.installed())
     ours -= {key.partition(":")[2] for key, note in before.items() if key.startswith("package:") and note["present"]}
+    for name, other in _used_by_other_roles(role, ours).items():
+        outcome.kept[f"package:{name}"] = f"the role {other} uses it"
+        ours.discard(name)
     # The engine first: where it stays, what it depends on has to stay as well.
     for name, reason in engine_packages.in_use(ours).items():
         outcome.kept[f"package:{name}"] = reason
@@ -105,6 +107,17 @@ def _packages(role: str, items: list[Item], before: dict[str, Any], outcome: Out
         outcome.kept[f"package:{name}"] = f"{needed_by} needs it"
         ours.discard(name)
     return sorted(ours)
+
+
+def _used_by_other_roles(role: str, ours: set[str]) -> dict[str, str]:
+    """Which of ``ours`` another role names or added, each with that role."""
+    used: dict[str, str] = {}
+    for other in seals.roles():
+        seal = seals.read(other)
+        if seal and other != role:
+            named = {item["name"] for item in seal["items"] if item["kind"] == "package"}
+            used.update(dict.fromkeys(ours & (named | set(seal["installed_packages"])), other))
+    return used
 
 
 class _Removal:
@@ -166,7 +179,7 @@ class _Removal:
         if self._check:
             self._outcome.removed.append(key)
             return
-        reason = _REMOVERS[item["kind"]](item, self._host)
+        reason = REMOVERS[item["kind"]](item, self._host)
         if reason:
             self._outcome.kept[key] = reason
         else:
@@ -184,97 +197,8 @@ def sweep(role: str, outcome: Outcome, given: list[Item] | None = None) -> None:
             continue
         found = sorted(matches(item["path"]), key=lambda path: len(path.parts))
         for path in found:
-            _remove_path(path)
+            remove_path(path)
         if found:
             outcome.removed.append(key)
         if item["path"].endswith("/**"):
-            _remove_empty(paths.under(item["path"][: -len("/**")]))
-
-
-def _container(item: Item, host: Host) -> str:
-    """Gone with its unnamed volumes, and the one that was set aside for it; named volumes and folders stay."""
-    for name in (item["name"], item["name"] + SUFFIX):
-        if host.engine.container(name) is not None:
-            host.engine.delete(f"/containers/{quote(name)}?force=1&v=1")
-    return ""
-
-
-def _network(item: Item, host: Host) -> str:
-    try:
-        host.engine.delete(f"/networks/{quote(item['name'])}")
-    except EngineError as error:
-        return error.message
-    return ""
-
-
-def _image(item: Item, host: Host) -> str:
-    try:
-        host.engine.delete(f"/images/{quote(item['name'], safe='/:@')}")
-    except EngineError as error:
-        return error.message
-    return ""
-
-
-def _member(item: Item, host: Host) -> str:
-    argv = ["gpasswd", "--delete", item["user"], item["group"]]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
-    return done.stderr.strip() if done.returncode else ""
-
-
-def _kernel_module(item: Item, host: Host) -> str:
-    return "a driver in use is not unloaded; after the next boot it is loaded only if the system wants it"
-
-
-def _path(item: Item, host: Host) -> str:
-    path = paths.under(item["path"])
-    if item["kind"] == "directory" and not item.get("data"):
-        return "" if _remove_empty(path) else "it is not empty"
-    reason = _remove_path(path)
-    _prune(path.parent)
-    return reason
-
-
-def _prune(folder: Path) -> None:
-    """Folders of ours that hold nothing any more are gone, from ``folder`` upwards."""
-    while any(home == folder or home in folder.parents for home in paths.homes()) and _remove_empty(folder):
-        folder = folder.parent
-
-
-def _remove_path(path: Path) -> str:
-    """The file or folder is gone, mounts inside excepted; else why not."""
-    logical = f"/{path.relative_to(paths.root())}"
-    if logical in _SYSTEM or len(path.relative_to(paths.root()).parts) < 2:
-        return "a folder of the system is not removed"
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    elif path.is_dir():
-        if any(os.path.ismount(folder) for folder, _, _ in os.walk(path)):
-            return "something is mounted there"
-        shutil.rmtree(path)
-    elif path.exists():
-        path.unlink()
-    return ""
-
-
-def _remove_empty(path: Path) -> bool:
-    """Whether the folder is gone; one that holds something, or is mounted, stays."""
-    try:
-        path.rmdir()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return True
-
-
-_REMOVERS = {
-    "container": _container,
-    "network": _network,
-    "image": _image,
-    "member": _member,
-    "kernel_module": _kernel_module,
-    "file": _path,
-    "venv": _path,
-    "tree": _path,
-    "directory": _path,
-}
+            remove_empty(paths.under(item["path"][: -len("/**")]))

@@ -72,7 +72,7 @@ def status(host: Host | None = None) -> dict[str, dict[str, Any]]:
     An item is ``{kind, sealed, now, ok, difference}``. A seal that cannot be read has an empty ``input`` and
     an ``error``, so that its role runs again.
     """
-    documents = {path.stem: files.read_json(path) for path in sorted(paths.seals().glob("*.json"))}
+    documents = {role: files.read_json(_seal_path(role)) for role in roles()}
     readable = {role: document for role, document in documents.items() if _is_seal(document)}
     items = [entry for document in readable.values() for entry in document["items"]]
     host = host or Host(units=_units(items))
@@ -102,6 +102,19 @@ def baseline(role: str) -> dict[str, dict[str, Any]]:
     document = files.read_json(_baseline_path(role)) or {}
     items: dict[str, dict[str, Any]] = document.get("items", {})
     return items
+
+
+def roles() -> list[str]:
+    """Roles that have a seal here."""
+    return sorted(path.stem for path in paths.seals().glob("*.json"))
+
+
+def hand_over(role: str, package: str) -> None:
+    """The role's seal names the package among those that are ours."""
+    document = read(role)
+    if document:
+        document["installed_packages"] = sorted({*document["installed_packages"], package})
+        files.write_json(_seal_path(role), document)
 
 
 def forget(role: str) -> bool:

@@ -7,9 +7,10 @@ import time
 import uuid
 from typing import Any
 
-from . import dpkg, files, library, paths, units
+from . import files, library, paths, units
 from .clock import now
 from .kinds import KINDS
+from .step_records import installed_by, last_result, order
 
 Spec = dict[str, Any]
 
@@ -50,31 +51,9 @@ def advance(step: str, kind: str, spec: Spec, follow: bool = False, wait: float 
         follow = True
 
 
-def status() -> dict[str, dict[str, Any]]:
-    """``{step: {active, result}}`` of every step that ever ran here; systemd is asked only when in doubt."""
-    folders = sorted(path for path in paths.steps().glob("*") if path.is_dir())
-    results = {folder.name: files.read_json(folder / "result.json") for folder in folders}
-    open_ones = [folder.name for folder in folders if _last_result(folder.name) is None]
-    at_work = units.active() if open_ones else []
-    return {name: {"active": name in at_work, "result": result} for name, result in results.items()}
-
-
-def installed_by(step: str) -> list[str]:
-    """Packages that runs of this step added and that are still there, also those of a run that was killed."""
-    runs = files.read_json_lines(paths.step(step) / "runs.jsonl")
-    added = {name for run in runs for name in [*run.get("planned", []), *run.get("installed", [])]}
-    return sorted(added & set(dpkg.installed())) if added else []
-
-
-def installed_with(names: set[str]) -> list[str]:
-    """Packages added by any step that added one of ``names``."""
-    groups = [set(installed_by(folder.name)) for folder in paths.steps().glob("*")]
-    return sorted({name for group in groups if group & names for name in group})
-
-
 def _ended(step: str, kind: str, spec: Spec, follow: bool, check: bool) -> dict[str, Any] | None:
     """The answer where no unit is at work; ``None`` where one has to be started."""
-    result = _last_result(step) if follow else None
+    result = last_result(step) if follow else None
     if follow and result is None:
         return _failed(step, "GH-STEP-FAILED", "the step's process ended without a result (killed, or a crash)")
     if result and result["rc"]:
@@ -84,7 +63,7 @@ def _ended(step: str, kind: str, spec: Spec, follow: bool, check: bool) -> dict[
         return _answer(step, state, follow, {**(result or _NOTHING), **KINDS[kind].facts(spec)})
     if check:
         return _answer(step, NEEDED, True)
-    if result and _order(step).get("spec") == spec:
+    if result and order(step).get("spec") == spec:
         return _failed(step, "GH-STEP-FAILED", f"the step ended well, yet what it was for is not there ({kind})")
     return None
 
@@ -100,19 +79,9 @@ def _start(step: str, kind: str, spec: Spec) -> None:
         if units.is_active(step):
             return
         (folder / "progress.json").unlink(missing_ok=True)
-        order = {"attempt": uuid.uuid4().hex, "kind": kind, "spec": spec, "ordered": now()}
-        files.write_json(folder / "spec.json", order)
+        ordered = {"attempt": uuid.uuid4().hex, "kind": kind, "spec": spec, "ordered": now()}
+        files.write_json(folder / "spec.json", ordered)
         units.start(step)
-
-
-def _order(step: str) -> dict[str, Any]:
-    return files.read_json(paths.step(step) / "spec.json") or {}
-
-
-def _last_result(step: str) -> dict[str, Any] | None:
-    """The result of the last run that was ordered; ``None`` while there is none, or when it died."""
-    result: dict[str, Any] | None = files.read_json(paths.step(step) / "result.json")
-    return result if result and result.get("attempt") == _order(step).get("attempt") else None
 
 
 def _answer(step: str, state: str, changed: bool, result: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -58,7 +58,7 @@ snapshot:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.onhost import lease, seals, steps
+from ansible.module_utils.onhost import lease, seals, step_records
 from ansible.module_utils.verify import snapshot
 
 
@@ -70,7 +70,7 @@ def main() -> None:
     )
     asked = module.params
     want = {"network": asked["network"], "ca": asked["ca_certificates"]}
-    own = {"seals": seals.status, "lease": lease.read, "steps": steps.status} if asked["seals"] else {}
+    own = {"seals": seals.status, "lease": lease.read, "steps": step_records.status} if asked["seals"] else {}
     module.exit_json(changed=False, snapshot=snapshot.take("/", want, own))
 
 

@@ -83,7 +83,7 @@ def apply(role: str, items: list, purge_data: bool, check: bool) -> removal.Outc
     if outcome.packages:
         remove_packages(role, outcome.packages)
     removal.sweep(role, outcome, items)
-    removal.finish(role)
+    removal.finish(role, outcome)
     return outcome
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onhost import engine_packages, paths, removal, seals
+from onhost import engine_packages, paths, removal, removers, seals
 from onhost.host import Host
 from onhost.siblings import Engine
 from tests.unit.onhost.fake_engine import FakeEngine, container
@@ -88,7 +88,7 @@ def test_a_folder_of_the_system_is_never_removed(root: Path, path: str) -> None:
     note = seals.baseline("role")
     note[f"tree:{path}"]["present"] = False
     item = {"kind": "tree", "path": path}
-    assert removal._path(item, Host()) == "a folder of the system is not removed"
+    assert removers.REMOVERS["tree"](item, Host()) == "a folder of the system is not removed"
     assert (root / path.lstrip("/")).is_dir()
 
 
@@ -122,6 +122,23 @@ def test_packages_of_a_run_that_was_killed_before_the_seal_go(root: Path) -> Non
     status.write_text(before)
     write(root, "/var/lib/gpuhost/steps/rocm/runs.jsonl", '{"planned": ["rocminfo"]}\n')
     assert removal.remove("role").packages == ["rocminfo"]
+
+
+def test_a_package_that_another_role_uses_stays_until_that_one_goes(root: Path) -> None:
+    items = [{"kind": "package", "name": "rocminfo"}]
+    seals.seal("first", "digest", items, installed_packages=["rocminfo"])
+    seals.seal("second", "digest", items)
+    outcome = removal.remove("first")
+    assert (outcome.packages, outcome.kept["package:rocminfo"]) == ([], "the role second uses it")
+    removal.finish("first", outcome)
+    assert removal.remove("second").packages == ["rocminfo"]
+
+
+def test_a_role_does_not_take_what_another_one_s_transaction_added(root: Path) -> None:
+    seals.seal("first", "digest", [], installed_packages=["rocminfo", "libhsa-runtime64-1"])
+    seals.seal("second", "digest", [{"kind": "package", "name": "rocminfo"}])
+    write(root, "/var/lib/gpuhost/steps/first/runs.jsonl", '{"installed": ["rocminfo", "libhsa-runtime64-1"]}\n')
+    assert removal.remove("second").packages == []
 
 
 def test_containers_go_with_the_one_set_aside_and_networks_in_use_stay(root: Path, engine: FakeEngine) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onhost import paths, steps
+from onhost import paths, step_records, steps
 from tests.unit.onhost.fake_host import FakeHost
 
 SPEC = {"packages": ["tool"], "update": True}
@@ -76,9 +76,9 @@ def test_packages_of_a_killed_run_are_still_ours(host: FakeHost) -> None:
     paths.step("tools").mkdir(parents=True)
     history = paths.step("tools") / "runs.jsonl"
     history.write_text('{"planned": ["rocminfo", "never-came"]}\n{"planned": ["libhsa')
-    assert steps.installed_by("tools") == ["rocminfo"]
-    assert steps.installed_with({"rocminfo"}) == ["rocminfo"]
-    assert steps.installed_with({"libc6"}) == []
+    assert step_records.installed_by("tools") == ["rocminfo"]
+    assert step_records.installed_with({"rocminfo"}) == ["rocminfo"]
+    assert step_records.installed_with({"libc6"}) == []
 
 
 def test_asking_starts_nothing(host: FakeHost) -> None:
@@ -97,7 +97,7 @@ def test_the_snapshot_tells_active_and_ended_steps_apart(host: FakeHost) -> None
     advance()
     host.say("hold")
     steps.advance("more", "apt", {"packages": ["more"]}, wait=0)
-    status = steps.status()
+    status = step_records.status()
     assert (status["tools"]["active"], status["tools"]["result"]["rc"]) == (False, 0)
     assert (status["more"]["active"], status["more"]["result"]) == (True, None)
     (host.folder / "hold").unlink()

@@ -1,0 +1,112 @@
+"""How one thing is taken away, by kind. Each answers why it stayed, or nothing when it is gone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import quote
+
+from . import paths
+from .containers import SUFFIX
+from .footprint import Item
+from .host import Host
+from .siblings import EngineError
+
+# Never removed as a whole, whatever a footprint says.
+_SYSTEM = {
+    *("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/proc"),
+    *("/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/cache", "/usr/local"),
+    *("/usr/share", "/usr/lib", "/etc/apt", "/etc/docker", "/etc/ssl", "/etc/ssl/certs", "/var/log"),
+}
+
+
+def _container(item: Item, host: Host) -> str:
+    """Gone with its unnamed volumes, and the one that was set aside for it; named volumes and folders stay."""
+    for name in (item["name"], item["name"] + SUFFIX):
+        if host.engine.container(name) is not None:
+            host.engine.delete(f"/containers/{quote(name)}?force=1&v=1")
+    return ""
+
+
+def _network(item: Item, host: Host) -> str:
+    try:
+        host.engine.delete(f"/networks/{quote(item['name'])}")
+    except EngineError as error:
+        return error.message
+    return ""
+
+
+def _image(item: Item, host: Host) -> str:
+    try:
+        host.engine.delete(f"/images/{quote(item['name'], safe='/:@')}")
+    except EngineError as error:
+        return error.message
+    return ""
+
+
+def _member(item: Item, host: Host) -> str:
+    argv = ["gpasswd", "--delete", item["user"], item["group"]]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    return done.stderr.strip() if done.returncode else ""
+
+
+def _kernel_module(item: Item, host: Host) -> str:
+    return "a driver in use is not unloaded; after the next boot it is loaded only if the system wants it"
+
+
+def _path(item: Item, host: Host) -> str:
+    path = paths.under(item["path"])
+    if item["kind"] == "directory" and not item.get("data"):
+        return "" if remove_empty(path) else "it is not empty"
+    reason = remove_path(path)
+    _prune(path.parent)
+    return reason
+
+
+def _prune(folder: Path) -> None:
+    """Folders of ours that hold nothing any more are gone, from ``folder`` upwards."""
+    while any(home == folder or home in folder.parents for home in paths.homes()) and remove_empty(folder):
+        folder = folder.parent
+
+
+def remove_path(path: Path) -> str:
+    """The file or folder is gone, mounts inside excepted; else why not."""
+    logical = f"/{path.relative_to(paths.root())}"
+    if logical in _SYSTEM or len(path.relative_to(paths.root()).parts) < 2:
+        return "a folder of the system is not removed"
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.is_dir():
+        if any(os.path.ismount(folder) for folder, _, _ in os.walk(path)):
+            return "something is mounted there"
+        shutil.rmtree(path)
+    elif path.exists():
+        path.unlink()
+    return ""
+
+
+def remove_empty(path: Path) -> bool:
+    """Whether the folder is gone; one that holds something, or is mounted, stays."""
+    try:
+        path.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+#: By kind; packages go in one transaction, and take their units along.
+REMOVERS = {
+    "container": _container,
+    "network": _network,
+    "image": _image,
+    "member": _member,
+    "kernel_module": _kernel_module,
+    "file": _path,
+    "venv": _path,
+    "tree": _path,
+    "directory": _path,
+}
