@@ -28,7 +28,7 @@ class Progress:
             self._read(line)
 
     def _read(self, line: str) -> None:
-        if re.match(r"(Collecting|Processing|Requirement already satisfied:) .*\(from -r ", line):
+        if re.match(r"Collecting |Processing |Requirement already satisfied: .*\(from -r ", line):
             self.seen += 1
             self.doing = ""
         elif match := re.match(r"\s+Downloading (\S+?)-\d\S* \(([^)]+)\)", line):
@@ -98,9 +98,7 @@ _CAUSES = (
         "there is no route to it",
         f"Connect this machine to a network, or {_MIRROR}",
     ),
-    _Cause(
-        r"ConnectTimeout|ReadTimeout|[Tt]imed out", "it did not answer in time", f"Try again, or {_MIRROR}"
-    ),
+    _Cause(r"ConnectTimeout|ReadTimeout|[Tt]imed out", "it did not answer in time", f"Try again, or {_MIRROR}"),
     _Cause(
         r"\b40[13] (?:Client Error|Unauthorized|Forbidden)",
         "the package index wants other credentials",

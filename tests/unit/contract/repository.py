@@ -19,8 +19,8 @@ PRODUCT = ("control", "docker", "inventory", "onhost", "playbooks", "plugins", "
 
 @cache
 def files() -> tuple[Path, ...]:
-    """Every file of the repository, as git sees it."""
-    return tuple(quality.tracked_files())
+    """Every file of the repository, as `.gitignore` bounds it."""
+    return tuple(quality.own_files())
 
 
 def product_files(*endings: str) -> list[Path]:

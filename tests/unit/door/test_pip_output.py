@@ -86,6 +86,12 @@ def test_a_wrong_checksum_has_its_own_exit_code() -> None:
     assert trouble("Installing", output).code is ExitCode.INTEGRITY
 
 
+def test_progress_counts_what_the_pip_of_debian_12_prints() -> None:
+    progress = Progress(total=25)
+    progress.feed("Processing /wheels/a-1.0-py3-none-any.whl\nCollecting ansible==12.3.0\n")
+    assert progress.text() == "2 of 25 packages, "
+
+
 def test_progress_counts_packages_and_names_what_is_fetched() -> None:
     progress = Progress(total=3)
     assert progress.text() == ""

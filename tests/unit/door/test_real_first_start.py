@@ -18,9 +18,9 @@ pytestmark = pytest.mark.lab
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what git would give, without an environment."""
+    """A copy of the repository's files, without an environment."""
     folder = tmp_path_factory.mktemp("newcomer") / "a clone with spaces"
-    for path in quality.tracked_files():
+    for path in quality.own_files():
         target = folder / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)

@@ -120,4 +120,4 @@ def test_shell_scripts_are_known_by_their_first_line(tmp_path: Path, monkeypatch
 
 
 def test_the_door_itself_is_linted() -> None:
-    assert "gpuhost" in quality.shell_scripts(quality.tracked_files())
+    assert "gpuhost" in quality.shell_scripts(quality.own_files())
