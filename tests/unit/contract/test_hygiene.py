@@ -23,7 +23,7 @@ TEXTS = [
 NOWHERE = {
     r"(?<![\w.{}])/(?:work|Users)/|/home/(?!jupyter|gpuhost|ada|alice|bob|user)\w+/": "a path of somebody's machine",
     r"\b(?:TODO|FIXME|XXX)\b": "something unfinished",
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----": "a private key",
+    r"^\s*-----BEGIN [A-Z ]*PRIVATE KEY-----\s*$": "a private key",
     r"\bvalidate_certs: *(?:false|no)\b|\bverify=False\b|host_key_checking *= *[Ff]alse": "an unchecked peer",
     r"(?<!never )(?<!`)\b(?:trusted=yes\b|apt-key\b|allow_unauthenticated)": "an unsigned source",
     r"\bchmod 666\b|mode: *\"?0?666\b": "a device for everybody",
