@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,9 @@ import pytest
 from invoke import Context, Exit
 
 from control import environment, quality
+from control.exitcodes import ExitCode
+from control.lab import engine
+from control.lab.errors import LabError
 from control.tasks import dev
 
 UNIT = ["-m", "not lab and not vm and not gpu", "-q", "--numprocesses", "auto", "--dist", "loadfile"]
@@ -31,32 +34,59 @@ def test_the_tests_command(name: str) -> None:
     assert quality.pytest_command(**options) == [python, "-m", "pytest", *expected]
 
 
+class Replaced(BaseException):
+    """This process would have become another program."""
+
+
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The commands that a task starts, instead of running them; each ends with exit code 3."""
+    """The programs that a task becomes, without becoming them."""
     commands: list[list[str]] = []
 
-    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+    def execv(path: str, command: list[str]) -> None:
+        assert path == command[0]
         commands.append(command)
-        return subprocess.CompletedProcess(command, 3)
+        raise Replaced
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(os, "execv", execv)
+    monkeypatch.setattr(os, "chdir", lambda folder: None)
     monkeypatch.setattr(environment, "ready", lambda purpose: True)
     return commands
 
 
-def test_the_exit_code_of_test_is_pytests(started: list[list[str]]) -> None:
-    with pytest.raises(Exit) as ended:
+def test_test_becomes_pytest_so_that_exit_code_and_ctrl_c_are_pytests(started: list[list[str]]) -> None:
+    with pytest.raises(Replaced):
         dev.run_tests(Context(), k="seal")
-    assert ended.value.code == 3
     assert started == [quality.pytest_command(expression="seal")]
+
+
+def test_the_lab_gets_what_it_needs_before_its_tests(started: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(engine, "ensure", lambda: order.append(f"ensured before {len(started)}"))
+    with pytest.raises(Replaced):
+        dev.run_tests(Context(), lab=True)
+    assert order == ["ensured before 0"]
+    assert started == [quality.pytest_command(["lab"])]
+
+
+def test_where_the_lab_cannot_be_the_one_command_is_said_and_no_test_runs(
+    started: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise LabError("no Docker Engine", "the lab's hosts are containers", "sudo apt-get install docker.io")
+
+    monkeypatch.setattr(engine, "ensure", fail)
+    with pytest.raises(Exit, match=r"sudo apt-get install docker\.io") as ended:
+        dev.run_tests(Context(), lab=True)
+    assert ended.value.code == ExitCode.REFUSED
+    assert started == []
 
 
 def test_developers_tools_are_installed_on_demand(started: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     asked_for: list[str] = []
     monkeypatch.setattr(environment, "ready", lambda purpose: False)
     monkeypatch.setattr(environment, "make", asked_for.append)
-    with pytest.raises(Exit):
+    with pytest.raises(Replaced):
         dev.run_tests(Context())
     assert asked_for == ["dev"]
 
