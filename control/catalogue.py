@@ -261,7 +261,8 @@ _UNREACHABLE = _stopping(
         "GH-SUDO-PASSWORD",
         "sudo wants a password or does not allow it",
         "packages, drivers and services need root",
-        "log in as root, or allow the user: `<user> ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/gpuhost (through visudo -f)",
+        "add --ask-sudo to the command, log in as root, or allow the user: `<user> ALL=(ALL) NOPASSWD: ALL` in "
+        "/etc/sudoers.d/gpuhost (through visudo -f)",
     ),
     (
         "GH-PYTHON-MISSING",

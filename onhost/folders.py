@@ -17,8 +17,8 @@ def ensure(path: str, uid: int, gid: int, mode: int, check: bool = False) -> boo
     if folder.is_dir():
         found = folder.stat()
         if (found.st_uid, found.st_gid) != (uid, gid):
-            seen = f"{path} belongs to {found.st_uid}:{found.st_gid}, its service runs as {uid}:{gid}; chown -R {uid}:{gid} {path}"
-            raise FindingError("GH-DATA-OWNER", seen)
+            belongs = f"{path} belongs to {found.st_uid}:{found.st_gid}, its service runs as {uid}:{gid}"
+            raise FindingError("GH-DATA-OWNER", f"{belongs}; chown -R {uid}:{gid} {path}")
         return False
     if not check:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o755)

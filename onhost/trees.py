@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import tarfile
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def replace(folder: str, content: dict[str, bytes]) -> None:
         draft = path.with_name(f".{path.name}.new")
         draft.write_bytes(data)
         draft.chmod(0o644)
-        os.replace(draft, path)
+        draft.replace(path)
     for path in sorted(base.rglob("*"), reverse=True):
         if path.is_dir():
             if not any(path.iterdir()):

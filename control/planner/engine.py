@@ -27,7 +27,7 @@ def decide(ctx: Context) -> Outcome:
         daemon["registry-mirrors"] = list(wishes["sources_registry_mirrors"])
     packages = list(ctx.system.packages["container_engine"].names)
     part = {"packages": packages, "daemon": daemon, "service": "docker.service"}
-    decision = Decision("container engine", "docker.io", "the distribution's own Docker Engine", "engine.distro")
+    decision = Decision("container engine", packages[0], "the distribution's own Docker Engine", "engine.distro")
     return Outcome(part, [decision], _old(ctx))
 
 

@@ -54,7 +54,9 @@ def plan(
     json: bool = False,
     ask_sudo: bool = False,
 ) -> None:
-    """What `up` would do and why: versions, packages, bytes, disk. Changes nothing.
+    """Show what `up` would do and why; changes nothing.
+
+    Versions, packages, bytes to fetch, disk, reboots. Exit code 11 where `up` would refuse.
 
     Examples:  ./gpuhost plan        ./gpuhost plan --host gpu01 --json        ./gpuhost plan --snapshot gpu01.json
     """
@@ -74,7 +76,9 @@ def verify(
     json: bool = False,
     ask_sudo: bool = False,
 ) -> None:
-    """Run the checks on the hosts and report. Exit code 15 if one failed.
+    """Run the checks on the hosts and report.
+
+    Exit code 15 if one failed. A check that cannot be judged on a host is never counted as passed.
 
     Examples:  ./gpuhost verify        ./gpuhost verify --site lab --junit checks.xml
     """
@@ -87,7 +91,7 @@ def verify(
 
 @task(help=_COMMON)
 def status(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
-    """One line per host: system, kernel, GPU, sealed or drifted, services.
+    """Show one line per host: system, GPU, seals, services.
 
     Example:  ./gpuhost status --site lab
     """
@@ -142,7 +146,9 @@ def remove(
     json: bool = False,
     ask_sudo: bool = False,
 ) -> None:
-    """Take away what gpuhost installed. User data stays unless --purge-data.
+    """Take away what gpuhost installed; user data stays.
+
+    What was there before gpuhost stays too, and the end says what was kept and why.
 
     Example:  ./gpuhost remove --host gpu01
     """

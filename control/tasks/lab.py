@@ -46,7 +46,14 @@ def up(c: Context, hosts: str = "", release: str = "12", gpu: str = "rx6600") ->
     },
 )
 def down(c: Context, images: bool = False, engine: bool = False) -> None:
-    """Remove every host, volume, network, key and inventory of the lab, and nothing else."""
+    """Remove the lab: hosts, volumes, network, keys, inventory.
+
+    Nothing else on this machine is touched. The images stay, so that the next lab takes seconds, unless --images.
+
+    Examples:
+      ./gpuhost lab.down
+      ./gpuhost lab.down --images
+    """
     from control.lab import site
     from control.lab.errors import LabError
 
@@ -77,7 +84,10 @@ def ssh(c: Context, host: str) -> None:
 
 @task(auto_shortflags=False, help={"json": "print one JSON object"})
 def status(c: Context, json: bool = False) -> None:
-    """Show the lab's hosts and mirror."""
+    """Show the lab's hosts and mirror.
+
+    Example:  ./gpuhost lab.status
+    """
     import json as json_format
 
     from control.lab import site

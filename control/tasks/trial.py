@@ -7,7 +7,10 @@ from invoke import Context, Exit, task
 
 @task(name="try", help={"release": "Debian release of the host: 12 or 13"})
 def try_(c: Context, release: int = 12) -> None:
-    """See the whole job on a throw-away lab host. Needs no GPU; nothing on this machine is set up.
+    """See the whole job on a throw-away lab host; no GPU needed.
+
+    The host is a container with systemd and SSH. The lab's own needs (Docker Engine, mmdebstrap) are installed on this
+    machine if they are missing, after saying so; nothing else on it changes.
 
     Example:  ./gpuhost try
     """

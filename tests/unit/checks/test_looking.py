@@ -19,7 +19,7 @@ import pytest
 from tests.unit.checks import healthy
 from verify.__main__ import COULD_NOT_RUN, main
 from verify.checks import access, containers, generate, pytorch, pytorch_worker, services, wiring
-from verify.checks.context import Context, Ran, fetch, run
+from verify.checks.context import Answer, Context, Ran, fetch, run
 from verify.checks.inspection import look
 from verify.engine import EngineError
 
@@ -115,6 +115,25 @@ def test_the_token_opens_jupyter_and_is_in_no_result(url: str, tmp_path: Path) -
     assert results["services.jupyter.refuses_without_token"].status == "pass"
     assert results["services.jupyter.opens_with_token"].status == "pass"
     assert "s3cret" not in json.dumps(seen)
+
+
+def test_a_service_that_gives_no_answer_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def silent(url: str, *_: Any, **__: Any) -> Answer:
+        asked.append(url)
+        return Answer(error="timed out")
+
+    monkeypatch.setattr(services, "fetch", silent)
+    monkeypatch.setattr(generate, "fetch", silent)
+    expected = healthy.expected()
+    ctx = context(Engine({}))
+    ctx.__dict__["snapshot"] = {"ports": []}
+    results = {result.id: result for result in services.judge(services.probe(expected, ctx), expected)}
+    assert len(asked) == len(expected["services"])
+    assert "only root" not in results["services.jupyter.opens_with_token"].why
+    # The generate call, which may take minutes, is not even begun.
+    assert generate.probe(expected, ctx)["call"] == {"error": "timed out"}
 
 
 def test_a_process_as_this_user_has_its_groups_and_opens_what_it_may(tmp_path: Path) -> None:
@@ -226,7 +245,7 @@ def context(engine: Engine) -> Context:
 
 def test_the_containers_probe_survives_an_engine_that_is_down() -> None:
     engine = Engine({})
-    engine.get = lambda path: (_ for _ in ()).throw(EngineError(0, "no engine listens there"))  # type: ignore[method-assign]
+    engine.get = lambda path: (_ for _ in ()).throw(EngineError(0, "no engine listens there"))  # type: ignore[method-assign]  # one answer of the fake
     seen = containers.probe(healthy.expected(), context(engine))
     assert seen == {"engine": {"version": None, "error": "no engine listens there"}, "containers": {}}
 
