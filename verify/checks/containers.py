@@ -93,14 +93,20 @@ def _service(row: dict[str, Any], saw: dict[str, Any]) -> list[Result]:
 
 def _running(row: dict[str, Any], saw: dict[str, Any]) -> Result:
     name, state = row["container"], saw.get("state") if saw["exists"] else saw.get("error") or "absent"
-    last = f" Its last line: {saw['log']}" if saw.get("log") else ""
+    said = saw.get("start_error") or (f"its last line: {saw['log']}" if saw.get("log") else "")
     return compare(
         f"containers.{row['name']}.running",
         seen=state,
         wanted="running",
         why=f"{row['name']} is not running: its container {name} "
-        + (f"is {state} (exit status {saw.get('exit_code')}).{last}" if saw["exists"] else "does not exist."),
-        next=f"docker start {name}; docker logs --tail 50 {name}" if saw["exists"] else "Run `gpuhost up` again.",
+        + (
+            f"is {state} (exit status {saw.get('exit_code')}){'; ' + said if said else '.'}"
+            if saw["exists"]
+            else "does not exist."
+        ),
+        next=f"docker {'unpause' if state == 'paused' else 'start'} {name}; docker logs --tail 50 {name}"
+        if saw["exists"]
+        else "Run `gpuhost up` again.",
         needs=("containers.engine.answers",),
     )
 

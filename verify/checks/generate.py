@@ -53,6 +53,10 @@ def _model(row: dict[str, Any]) -> str:
 def _call(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
     if ctx.host_python is None:
         return {"error": "the plan has no Python environment on this host", "planned": False}
+    # A call to a service that hangs would take all of its time limit.
+    alive = fetch(row["url"].rstrip("/") + "/api/version")
+    if not alive.status:
+        return {"error": alive.error}
     done = run([ctx.host_python, "-", row["url"], _model(row), str(SECONDS - 10)], SECONDS, stdin=_CLIENT)
     if done.rc != 0:
         return {"error": done.last_line or done.error}
@@ -119,6 +123,8 @@ def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
     reason = _not_here(row, seen)
     if reason:
         return unverifiable(id, reason, seen=placed, wanted=wanted)
+    if not loaded and seen["call"].get("planned") is False:
+        return unverifiable(id, "no model was loaded, since nothing was asked of it", wanted=wanted)
     if not loaded:
         return judged(
             id,

@@ -31,6 +31,7 @@ def look(inspected: dict[str, Any]) -> dict[str, Any]:
         "exists": True,
         "state": state.get("Status"),
         "exit_code": state.get("ExitCode"),
+        "start_error": str(state.get("Error") or "")[:300],
         "health": (state.get("Health") or {}).get("Status"),
         "health_output": _last_health_output(state),
         "image": config.get("Image"),

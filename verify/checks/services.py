@@ -29,24 +29,30 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 
 def _look(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    pages = {"health": row["health"]["path"], **PAGES.get(row["name"], {})}
-    answers: dict[str, Any] = {
-        page: asdict(fetch(row["url"].rstrip("/") + path, seconds=SECONDS)) for page, path in pages.items()
-    }
-    if row["name"] == "jupyter":
-        token = _secret(ctx.root / SECRETS / "jupyter" / "token")
-        url = row["url"].rstrip("/") + PAGES["jupyter"]["closed"]
-        with_token = fetch(url, {"Authorization": f"token {token}"}, SECONDS) if token else None
-        # Only the status is kept: the page lists the user's files.
-        answers["open"] = {"status": with_token.status, "error": with_token.error} if with_token else None
+    base, others = row["url"].rstrip("/"), PAGES.get(row["name"], {})
+    health = asdict(fetch(base + row["health"]["path"], seconds=SECONDS))
+    # A service that gives no answer is not waited for again, page by page.
+    reached = others.items() if health["status"] else ()
+    answers: dict[str, Any] = {page: asdict(fetch(base + path, seconds=SECONDS)) for page, path in reached}
+    answers["health"] = health
+    if row["name"] == "jupyter" and health["status"]:
+        answers["open"] = _with_token(row, ctx.root / SECRETS / "jupyter" / "token")
     return answers
 
 
-def _secret(path: Path) -> str | None:
+def _with_token(row: dict[str, Any], path: Path) -> dict[str, Any] | None:
+    """How Jupyter takes the token that this host keeps: only the status, since the page lists the user's files.
+
+    ``None`` where this process may not read the token; ``kept`` is False where there is none.
+    """
     try:
-        return path.read_text(encoding="utf-8").strip() or None
-    except OSError:
+        token = path.read_text(encoding="utf-8").strip()
+    except PermissionError:
         return None
+    except OSError as error:
+        return {"status": 0, "error": error.strerror, "kept": False}
+    answer = fetch(row["url"].rstrip("/") + PAGES["jupyter"]["closed"], {"Authorization": f"token {token}"}, SECONDS)
+    return {"status": answer.status, "error": answer.error, "kept": True}
 
 
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
@@ -213,20 +219,25 @@ def _anythingllm(row: dict[str, Any], pages: dict[str, Any], expected: dict[str,
 
 
 def _jupyter(row: dict[str, Any], pages: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
-    closed, opened = (pages.get("closed") or {}).get("status"), pages.get("open")
+    closed = (pages.get("closed") or {}).get("status")
+    opened = pages.get("open", {"status": 0, "error": "not asked"})
     token_id = "services.jupyter.opens_with_token"
-    with_token = (
-        unverifiable(token_id, "the token's file cannot be read (it is root's)", wanted=200, next="Run it with sudo.")
-        if opened is None
-        else compare(
+    if opened is None:
+        with_token = unverifiable(token_id, "only root can read the token", wanted=200, next="Run it with sudo.")
+    else:
+        kept = opened.get("kept", True)
+        with_token = compare(
             token_id,
-            seen=opened["status"],
+            seen=opened["status"] if kept else opened["error"],
             wanted=200,
-            why="JupyterLab refuses the token that this host keeps: nobody can log in.",
-            next=f"docker restart {row['container']}: it reads its token file at start.",
-            needs=needs(row),
+            why="JupyterLab refuses the token that this host keeps: nobody can log in."
+            if kept
+            else "This host no longer has the token of JupyterLab: nobody can look up how to log in.",
+            next=f"docker restart {row['container']}: it reads its token file at start."
+            if kept
+            else "Run `gpuhost up` again.",
+            needs=needs(row) if kept else (),
         )
-    )
     return [
         judged(
             "services.jupyter.version",

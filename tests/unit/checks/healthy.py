@@ -75,6 +75,7 @@ def container(name: str) -> dict[str, Any]:
         "exists": True,
         "state": "running",
         "exit_code": 0,
+        "start_error": "",
         "health": "healthy",
         "health_output": "",
         "image": row["image"],
