@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 import docker
+
 from control import support
 from control.lab import digest, names, recipes, registry, wheels
 from control.lab.images import Images, Say, scratch, workers

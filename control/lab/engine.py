@@ -9,9 +9,9 @@ import subprocess
 import time
 from pathlib import Path
 
+import docker
 from docker.errors import DockerException
 
-import docker
 from control.lab import names
 from control.lab.errors import LabError
 from control.lab.images import Say, say_plainly

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address
 
+import docker
 from docker.models.containers import Container
 
-import docker
 from control.lab import hosts, mirror, names, network
 from control.lab.errors import LabError
 from control.lab.files import File, archive

@@ -13,10 +13,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+import docker
 from docker.errors import NotFound
 from docker.models.containers import Container
 
-import docker
 from control.lab import digest, names, simulate
 from control.lab.errors import LabError
 from control.lab.files import File, archive

@@ -13,10 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import docker
+from docker import errors as docker_errors
+
 from control.lab import names, wheels
 from control.lab.errors import BuildError
 from control.lab.recipes import ARCHIVE, Base, StandIn
-from docker import errors as docker_errors
 
 Say = Callable[[str], None]
 _TAIL = 12

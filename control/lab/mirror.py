@@ -6,11 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
 
+import docker
 import requests
 from docker.errors import NotFound
 from docker.models.containers import Container
 
-import docker
 from control.lab import digest, names
 from control.lab.errors import LabError
 from control.lab.files import File, archive

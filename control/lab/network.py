@@ -6,10 +6,10 @@ import subprocess
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, ip_network
 
+import docker
 from docker.models.networks import Network
 from docker.types import IPAMConfig, IPAMPool
 
-import docker
 from control.lab import names
 from control.lab.errors import LabError
 

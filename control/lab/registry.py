@@ -6,9 +6,9 @@ import secrets
 import time
 from collections.abc import Mapping
 
+import docker
 import requests
 
-import docker
 from control.lab import names
 
 

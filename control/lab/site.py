@@ -12,9 +12,9 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
+import docker
 from docker.errors import APIError
 
-import docker
 from control.lab import build, engine, hosts, inventory, keys, lock, mirror, names, network, simulate, spec
 from control.lab.errors import LabError
 from control.lab.images import Say, say_plainly

@@ -108,11 +108,14 @@ def _need_developers_tools() -> None:
 
 
 def _need_lab() -> None:
-    """Docker Engine and the lab's tools: installed as root, else the one command to type is said."""
+    """Docker Engine, the lab's tools and a browser: installed as root, else the one command to type is said."""
     from control.lab import engine
     from control.lab.errors import LabError
 
     try:
         engine.ensure()
+        # The tests of the report open it as a reader does.
+        if not any(engine.which(name) for name in ("chromium", "chromium-browser")):
+            engine.install(["chromium"], engine.say_plainly)
     except LabError as problem:
         raise Exit(f"gpuhost: {problem}", code=problem.code) from problem

@@ -71,6 +71,7 @@ _BY_PACKAGES = (
     "*/__pycache__", "*/__pycache__/*", "/usr/local/lib/python3*", "/var/mail*", "/etc/.pwd.lock", "/usr/share/*/*.cache",
     "/usr/share/mime/*", "/var/lib/update-rc.d*", "/usr/share/python3/runtime.d*", "/var/lib/fontconfig*",
     "/etc/ca-certificates*", "/var/lib/private*", "/usr/lib/locale/*", "/etc/environment",
+    "/etc/networks",
 )  # fmt: skip
 
 
@@ -81,7 +82,9 @@ def made_by_packages(path: str) -> bool:
 
 def owned_by_packages(host: LabHost) -> set[str]:
     """Every path that an installed package owns, and the folders that lead to it."""
-    paths = set(host.run("cat /var/lib/dpkg/info/*.list; dpkg-query -W -f '${Conffiles}\n' | awk '{print $1}'").splitlines())
+    look = "cat /var/lib/dpkg/info/*.list; dpkg-query -W -f '${Conffiles}\n' | awk '{print $1}'"
+    # The third: links that update-alternatives keeps for packages.
+    paths = set(host.run(f"{look}; grep -h ^/ /var/lib/dpkg/alternatives/*").splitlines())
     # Merged /usr: a package may name /lib/x and the file is /usr/lib/x.
     paths |= {f"/usr{path}" for path in paths if path.startswith(("/lib", "/bin", "/sbin"))}
     return paths

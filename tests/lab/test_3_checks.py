@@ -143,6 +143,12 @@ def test_exactly_the_right_check_turns_red(
     assert all(results[one]["why"].startswith(f"follows from {id}: ") for one in changed)
 
 
+def test_nothing_about_a_simulated_gpu_reads_as_a_pass(before: dict[str, dict[str, Any]]) -> None:
+    about_gpu = {id: row["status"] for id, row in before.items() if id.startswith("driver.")}
+    assert about_gpu
+    assert set(about_gpu.values()) == {"unverifiable"}
+
+
 def test_mended_it_is_as_before(fleet: Fleet, before: dict[str, dict[str, Any]]) -> None:
     # A health check takes its time to say that all is well again.
     fleet.debian13.run(
