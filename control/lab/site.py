@@ -41,6 +41,8 @@ def _up(client: docker.DockerClient, wanted: Sequence[HostSpec], say: Say) -> No
     releases = sorted({one.release for one in [*wanted, *there]} | mirror.releases(client))
     built = build.build(client, releases, say)
     subnet = network.ensure(client)
+    # Before the hosts, which are made at once: all of them get the same key.
+    keys.ssh_key(names.SSH_KEY)
     start = time.monotonic()
     if mirror.up(client, built.mirror, network.mirror_address(subnet), releases):
         say(f"{names.MIRROR}  apt, wheels and images answer in {time.monotonic() - start:.1f} s  STAND-IN for the internet")

@@ -24,11 +24,7 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         result = super().run(tmp, task_vars)
         host = task_vars["inventory_hostname"]
-        command = {
-            "argv": ["python3", "-m", "verify", "run", "--expect", self._task.args["expected"], "--json"],
-            "chdir": self._task.args["prefix"],
-        }
-        answer = self._execute_module("ansible.legacy.command", command, task_vars=task_vars)
+        answer = self._execute_module("ansible.legacy.command", proof.COMMAND, task_vars=task_vars)
         verdict = proof.read(host, answer)
         if verdict.results is not None:
             actions.record("results", host, verdict.results)
