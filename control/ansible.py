@@ -17,7 +17,6 @@ def playbook(
     inventories: Sequence[Path],
     limit: Sequence[str] = (),
     variables: Mapping[str, Any] | None = None,
-    options: Sequence[str] = (),
 ) -> list[str]:
     """The command that runs ``playbooks/<name>.yml``: a person can run the same line by hand.
 
@@ -31,7 +30,7 @@ def playbook(
         command += ["--limit", ",".join(limit)]
     if variables:
         command += ["--extra-vars", json.dumps(variables, sort_keys=True)]
-    return [*command, *options, str(PLAYBOOKS_DIR / f"{name}.yml")]
+    return [*command, str(PLAYBOOKS_DIR / f"{name}.yml")]
 
 
 def environment(base: Mapping[str, str], run_dir: Path) -> dict[str, str]:

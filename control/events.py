@@ -36,6 +36,7 @@ class Recorder:
         self._folder = folder
         self._events = (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1)
         self._hosts: dict[str, HostRecord] = {}
+        self._rescued: dict[str, tuple[str, str, failures.Outcome]] = {}
 
     def play(self, name: str) -> None:
         self._write("", "play", task=name)
@@ -59,8 +60,11 @@ class Recorder:
 
     def failed(self, host: str, role: str, task: str, result: dict[str, Any], rescued: bool) -> None:
         self._write(host, "failed", role=role, task=task, rescued=rescued)
-        if not rescued:
-            self._end(host, role, task, failures.of_result(host, task, result))
+        outcome = failures.of_result(host, task, result)
+        if rescued:
+            self._rescued[host] = (role, task, outcome)
+        else:
+            self._end(host, role, task, outcome)
 
     def unreachable(self, host: str, role: str, task: str, result: dict[str, Any]) -> None:
         self._write(host, "unreachable", role=role, task=task)
@@ -68,7 +72,10 @@ class Recorder:
 
     def finish(self, summary: dict[str, dict[str, int]]) -> None:
         """``outcome.json`` says how every host ended."""
-        for host in summary:
+        for host, counts in summary.items():
+            # What looked as if it would be rescued was the host's end after all: Ansible's own count decides.
+            if counts.get("failures") and self._host(host).status == DONE and host in self._rescued:
+                self._end(host, *self._rescued[host])
             self._host(host)
         document = {host: vars(record) for host, record in sorted(self._hosts.items())}
         (self._folder / "outcome.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
@@ -76,7 +83,9 @@ class Recorder:
 
     def _end(self, host: str, role: str, task: str, outcome: failures.Outcome) -> None:
         record = self._host(host)
-        record.status, record.role, record.task = outcome.status, role, task
+        # Only before the first change may the word for an end be one that promises that nothing was changed.
+        harmless = outcome.status not in (UNREACHABLE, INTEGRITY) or not record.changed
+        record.status, record.role, record.task = outcome.status if harmless else FAILED, role, task
         seen = {(finding["id"], finding["seen"]) for finding in record.findings}
         record.findings += [one for one in outcome.findings if (one["id"], one["seen"]) not in seen]
 

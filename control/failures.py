@@ -18,6 +18,8 @@ _STATUS = {
     ExitCode.VERIFY_FAILED: "unproven",
     ExitCode.ACT: "act",
     ExitCode.INTEGRITY: "integrity",
+    ExitCode.NO_HOST: "refused",
+    ExitCode.BUG: "lost",
 }
 
 #: What SSH, sudo and a missing Python say, and the finding for it. The first that matches counts.
@@ -25,7 +27,8 @@ _CONNECTION = (
     (r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|No \w+ host key is known", "GH-SSH-HOSTKEY"),
     (r"Permission denied \(|Too many authentication failures|Load key .* error", "GH-SSH-KEY"),
     (r"Missing sudo password|sudo: a password is required|Incorrect sudo password|Sorry, try again", "GH-SUDO-PASSWORD"),
-    (r"is not in the sudoers file|may not run sudo", "GH-SUDO-PASSWORD"),
+    (r"is not in the sudoers file|may not run sudo|Timed out waiting for become", "GH-SUDO-PASSWORD"),
+    (r"sudo: (?:command )?not found|sudo: No such file|which was not found: .*sudo", "GH-SUDO-PASSWORD"),
     (
         r"python\S*: (?:not found|No such file)|No such file or directory.*python|interpreter .* was not found",
         "GH-PYTHON-MISSING",

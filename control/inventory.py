@@ -55,7 +55,7 @@ def select(site: str, host_list: str, scratch: Path) -> Selection:
 
 def _of_site(site: str, asked: list[str]) -> Selection:
     folder = INVENTORY_DIR / site
-    if not folder.is_dir() or site == COMMON_INVENTORY.name:
+    if Path(site).name != site or not folder.is_dir() or site == COMMON_INVENTORY.name:
         sites = sorted(one.name for one in INVENTORY_DIR.iterdir() if one.is_dir() and one != COMMON_INVENTORY)
         near = nearest(site, sites) or ", ".join(sites)
         raise BadInputError([findings.make("GH-INPUT-UNKNOWN-SITE", "", f"there is no inventory/{site}", near=near)])
@@ -78,14 +78,19 @@ def check_site(folder: Path) -> list[Finding]:
     """Every mistake in the variables that a site's files set: misspelt names, wrong types, files that do not parse."""
     found: list[Finding] = []
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.suffix not in (".yml", ".yaml"):
+        holds_variables = bool({"group_vars", "host_vars"} & {parent.name for parent in path.parents})
+        if not path.is_file() or path.suffix not in (
+            (".yml", ".yaml", ".json", "") if holds_variables else (".yml", ".yaml")
+        ):
             continue
         where = str(path.relative_to(folder.parent.parent))
         try:
             document = yaml.load(path.read_text(encoding="utf-8"), Loader=_InventoryLoader)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
             found.append(findings.make("GH-INPUT-INVENTORY", "", f"{where}: {_yaml_problem(error)}", file=where))
             continue
+        if holds_variables and not isinstance(document, (dict, type(None))):
+            found.append(findings.make("GH-INPUT-INVENTORY", "", f"{where}: is no mapping of variables", file=where))
         for values in _variable_blocks(path, document):
             found += [_as_finding(problem) for problem in problems(values, where)]
     return found
@@ -115,7 +120,8 @@ def _ad_hoc(asked: list[str], scratch: Path) -> Selection:
             variables["ansible_user"] = user
         if port:
             variables["ansible_port"] = int(port)
-        hosts[name] = variables
+        # Several machines behind one address differ by their port.
+        hosts[name if name not in hosts else f"{name}-{port or 22}"] = variables
     folder = scratch / "inventory"
     folder.mkdir(parents=True, exist_ok=True)
     document = {GROUP: {"hosts": hosts}}

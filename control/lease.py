@@ -25,12 +25,15 @@ def owner() -> dict[str, Any]:
     }
 
 
-def holder_is_dead(lease: dict[str, Any] | None) -> bool:
-    """Whether the lease belongs to a process of this machine that has ended: nobody need wait for that one."""
+def dead_holder(lease: dict[str, Any] | None) -> dict[str, Any]:
+    """The holder of the lease if it is a process of this machine that has ended, else an empty dict.
+
+    Nobody need wait for that one. It is named whole: by the time the host is taken, another may hold it.
+    """
     holder = (lease or {}).get("owner") or {}
     if not holder or holder.get("machine_id") != _machine_id():
-        return False
-    return _start_time(int(holder["pid"])) != holder["start_time"]
+        return {}
+    return {} if _start_time(int(holder["pid"])) == holder["start_time"] else holder
 
 
 def _run_pid() -> int:
@@ -49,6 +52,11 @@ def _start_time(pid: int) -> str:
 
 
 def _machine_id() -> str:
+    """This machine; containers on one kernel, each with processes of its own, are told apart."""
+    return f"{_machine_name()}/{Path('/proc/self/ns/pid').stat().st_ino}"
+
+
+def _machine_name() -> str:
     for path in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
         try:
             if text := Path(path).read_text(encoding="utf-8").strip():

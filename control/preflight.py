@@ -89,11 +89,11 @@ def _decide(result: Examination, wishes: dict[str, Any]) -> None:
     plan = planner.plan(result.snapshot, wishes, support.load(), result.host)
     result.plan = plan.as_dict()
     result.findings = list(plan.findings)
-    if result.refused:
-        return
     sealed = result.snapshot.get("seals") or {}
-    result.due = seals.due(result.plan, sealed, wishes, full=wishes["preflight_full"])
+    # What drifted is a fact about the host, whether or not its plan can be carried out.
     result.drift = seals.drifted(sealed)
+    if not result.refused:
+        result.due = seals.due(result.plan, sealed, wishes, full=wishes["preflight_full"])
 
 
 def _ask_network(result: Examination, wishes: dict[str, Any], look: Look, authorities: list[str]) -> None:

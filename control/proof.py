@@ -10,7 +10,6 @@ from control import findings
 from control.findings import Finding
 from control.planner.model import PREFIX
 
-
 #: The checks as they lie on a host; what is expected of it lies where they look by themselves.
 COMMAND = {"argv": ["python3", "-m", "verify", "run", "--json"], "chdir": PREFIX}
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import getpass
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,8 +46,8 @@ class Request:
     site: str = ""
     hosts: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)
-    options: Sequence[str] = ()
     quiet: bool = False
+    ask_sudo: bool = False
 
 
 @dataclass
@@ -71,7 +72,8 @@ def execute(request: Request) -> Run:
 
     :raises BadInputError: before any host is contacted.
     """
-    folder = _new_folder(request.site or ("hosts" if request.hosts else "local"))
+    # A site is a name, not a path: what is none is refused below, and no folder is made for it elsewhere.
+    folder = _new_folder(Path(request.site).name or ("hosts" if request.hosts else "local"))
     try:
         selection = select(request.site, request.hosts, folder)
     except BadInputError:
@@ -84,21 +86,35 @@ def execute(request: Request) -> Run:
         selection.inventories,
         limit=selection.hosts if selection.limited else (),
         variables=request.variables,
-        options=request.options,
     )
+    # Asked before the display draws: Ansible's own prompt would be drawn over.
+    password = getpass.getpass("sudo password for the hosts: ") if request.ask_sudo else None
     with display(folder, selection.hosts, request.command, quiet=request.quiet) as shown:
-        returncode = _spawn(command, folder, shown)
+        returncode = _spawn(command, folder, shown, password)
     run = _collect(folder, request.command, selection, returncode, time.monotonic() - started)
     _write_run(folder, request, selection, run)
     _point_latest(folder)
     return run
 
 
-def _spawn(command: list[str], folder: Path, shown: Display) -> int:
+def _spawn(command: list[str], folder: Path, shown: Display, password: str | None) -> int:
+    handed: tuple[int, ...] = ()
+    if password is not None:
+        # Through a pipe: neither the command line nor the environment nor a file holds it.
+        reading, writing = os.pipe()
+        os.write(writing, f"{password}\n".encode())
+        os.close(writing)
+        handed, command = (reading,), [*command, "--become-password-file", f"/dev/fd/{reading}"]
     environment = ansible.environment(os.environ, folder) | {"GPUHOST_RUN_PID": str(os.getpid())}
     with (folder / "ansible.log").open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_die_with_parent,
+            pass_fds=handed,
         )
         try:
             while process.poll() is None:
@@ -164,6 +180,8 @@ def _discard(folder: Path) -> None:
     for path in sorted(folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     folder.rmdir()
+    with contextlib.suppress(OSError):  # other runs of this site are kept
+        folder.parent.rmdir()
 
 
 def _write_run(folder: Path, request: Request, selection: Selection, run: Run | None = None) -> None:

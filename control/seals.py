@@ -13,6 +13,8 @@ from control.roles import ROLES, VERIFY, specification
 
 #: Folders outside ``roles/`` whose files reach the host through a role.
 SHIPPED = {"services": ("docker/jupyter",), VERIFY: ("verify",)}
+#: Roles that bring a site's certificates or keys to a host, or into an image.
+USES_SITE_FILES = ("sources", "services")
 
 
 def role_input(role: str, wishes: dict[str, Any], plan_part: dict[str, Any]) -> str:
@@ -22,7 +24,7 @@ def role_input(role: str, wishes: dict[str, Any], plan_part: dict[str, Any]) -> 
     :param plan_part: ``plan["roles"][role]``.
     """
     own = {name: wishes[name] for name in sorted(specification(role)) if name in wishes}
-    text = json.dumps([files_digest(role), own, plan_part], sort_keys=True, separators=(",", ":"))
+    text = json.dumps([files_digest(role), own, plan_part, _site_files(role, wishes)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -58,6 +60,15 @@ def _reason(role: str, plan: dict[str, Any], seal: dict[str, Any] | None, wishes
         return "what is wanted changed"
     changed = [item_id for item_id, item in seal["items"].items() if not item["ok"]]
     return f"drifted: {', '.join(changed)}" if changed else ""
+
+
+def _site_files(role: str, wishes: dict[str, Any]) -> list[str]:
+    """Digests of the site's own files that the role hands on: a renewed certificate keeps its path."""
+    if role not in USES_SITE_FILES:
+        return []
+    paths = [*wishes.get("sources_ca_certificates", []), wishes.get("sources_apt_key", "")]
+    files = [Path(path).expanduser() for path in paths if path]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in files]
 
 
 @cache

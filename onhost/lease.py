@@ -9,8 +9,9 @@ from . import files, paths, units
 from .clock import boot_id, now, uptime
 from .finding import FindingError
 
-#: An owner that was silent for longer, with no unit of ours at work, is taken for dead.
-TAKEOVER_SECONDS = 120
+#: An owner that was silent for longer, with no unit of ours at work, is taken for dead. Longer than a container has to
+#: become healthy, the longest that a live run says nothing.
+TAKEOVER_SECONDS = 600
 
 _IDENTITY = ("machine_id", "pid", "start_time", "run")
 
@@ -28,36 +29,25 @@ def read() -> dict[str, Any] | None:
 def acquire(
     owner: Owner,
     takeover_seconds: float = TAKEOVER_SECONDS,
-    owner_dead: bool = False,
+    dead_owner: Owner | None = None,
     at_work: Callable[[], list[str]] = units.active,
 ) -> bool:
     """``owner`` holds the host; whether it did not before.
 
-    :param owner_dead: the caller saw that the holder's process has ended; counts only on its machine.
+    :param dead_owner: the holder whose process the caller saw ended: that one, and no later one, gives way to a run of
+        the same machine.
     :param at_work: names of our units that are active.
     :raises FindingError: ``GH-LOCKED`` when another live run holds the host.
     """
     with files.locked(_lock()):
         lease = files.read_json(paths.lease()) or {}
         holder = lease.get("owner") or {}
-        if holder and not _same(holder, owner) and not _stale(lease, owner, takeover_seconds, owner_dead, at_work):
+        if holder and not _same(holder, owner) and not _stale(lease, owner, takeover_seconds, dead_owner or {}, at_work):
             raise FindingError("GH-LOCKED", _told(lease))
         mine = _same(holder, owner)
         since = lease["since"] if mine else now()
         _store(owner, since)
         return not mine
-
-
-def refresh(owner: Owner) -> None:
-    """The heartbeat is fresh.
-
-    :raises FindingError: ``GH-LOCKED`` when the host is no longer ours.
-    """
-    with files.locked(_lock()):
-        lease = files.read_json(paths.lease()) or {}
-        if not _same(lease.get("owner") or {}, owner):
-            raise FindingError("GH-LOCKED", _told(lease) if lease else "the lease of this run is gone")
-        _store(owner, lease["since"])
 
 
 def touch() -> None:
@@ -82,10 +72,10 @@ def release(owner: Owner) -> bool:
         return True
 
 
-def _stale(lease: dict[str, Any], owner: Owner, limit: float, owner_dead: bool, at_work: Callable[[], list[str]]) -> bool:
+def _stale(lease: dict[str, Any], owner: Owner, limit: float, dead: Owner, at_work: Callable[[], list[str]]) -> bool:
     if lease.get("boot_id") != boot_id():
         return True
-    if owner_dead and lease["owner"].get("machine_id") == owner.get("machine_id"):
+    if _same(lease["owner"], dead) and dead.get("machine_id") == owner.get("machine_id"):
         return True
     return _silence(lease) > limit and not at_work()
 

@@ -39,9 +39,12 @@ class Target:
     site: str = ""
     ask_sudo: bool = False
 
-    @property
-    def options(self) -> list[str]:
-        return ["--ask-become-pass"] if self.ask_sudo else []
+
+def perform(command: str, playbook: str, target: Target, variables: Mapping[str, Any], quiet: bool) -> run.Run:
+    """One run of a playbook over the target's hosts."""
+    return run.execute(
+        run.Request(command, playbook, target.site, target.host, variables, quiet=quiet, ask_sudo=target.ask_sudo)
+    )
 
 
 def guarded(action: Callable[[], int], as_json: bool) -> int:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from rich.markup import escape
 
-from control import run
-from control.commands.common import Target, guarded, outcome, print_json, show_outcome
+from control.commands.common import Target, guarded, outcome, perform, print_json, show_outcome
 from control.console import console
 
 
@@ -26,11 +25,8 @@ def remove(options: Options) -> int:
 
 
 def _remove(options: Options) -> int:
-    target = options.target
     variables = {"gpuhost_purge_data": True} if options.purge_data else {}
-    finished = run.execute(
-        run.Request("remove", "remove", target.site, target.host, variables, target.options, options.json)
-    )
+    finished = perform("remove", "remove", options.target, variables, quiet=options.json)
     if options.json:
         document = outcome(finished)
         for host, record in finished.hosts.items():

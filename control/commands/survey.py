@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from control import planner, roles, run, support
-from control.commands.common import Target, findings_of, guarded, outcome, print_json, show_outcome
+from control.commands.common import Target, findings_of, guarded, outcome, perform, print_json, show_outcome
 from control.console import console, show_findings
 from control.exitcodes import ExitCode
 from control.findings import CATALOGUE, make
@@ -58,8 +58,7 @@ def info(options: Options) -> int:
 
 def _shown(options: Options, command: str, show: Any) -> int:
     variables = {"preflight_cpu_only": True} if options.cpu else {}
-    target = options.target
-    finished = run.execute(run.Request(command, "survey", target.site, target.host, variables, target.options, quiet=True))
+    finished = perform(command, "survey", options.target, variables, quiet=True)
     code = finished.exit_code or (_refusal(finished) if command == "plan" else 0)
     if options.json:
         print_json({**outcome(finished), "exit_code": code, "examined": finished.examined})
@@ -91,13 +90,25 @@ def _plan_recorded(options: Options) -> int:
         raise BadInputError([make("GH-INPUT-FILE", "", f"{path}: {error}", variable="--snapshot")]) from error
     wishes = {name: value for role in (roles.PREFLIGHT, *roles.ROLES) for name, value in roles.defaults(role).items()}
     wishes["preflight_cpu_only"] = options.cpu
-    made = planner.plan(document.get("snapshot", document), wishes, support.load(), path.stem).as_dict()
+    snapshot = _only_snapshot(path, document)
+    made = planner.plan(snapshot, wishes, support.load(), path.stem).as_dict()
     refused = [one for one in made["findings"] if one["level"] == "refuse"]
     if options.json:
         print_json(made)
     else:
         _show_plan(console(), path.stem, {"plan": made, "due": {}, "findings": made["findings"]})
     return int(CATALOGUE[refused[0]["id"]].exit_code) if refused else int(ExitCode.DONE)
+
+
+def _only_snapshot(path: Path, document: Any) -> dict[str, Any]:
+    """The snapshot in a file: alone, in a run folder's record of a host, or in what `info --json` prints of one host."""
+    if isinstance(document, dict) and len(document.get("examined", {})) == 1:
+        document = next(iter(document["examined"].values()))
+    if isinstance(document, dict):
+        document = document.get("snapshot", document)
+    if not isinstance(document, dict) or not {"schema", "os"} <= set(document):
+        raise BadInputError([make("GH-INPUT-FILE", "", f"{path}: is no snapshot of one host", variable="--snapshot")])
+    return document
 
 
 def _show_plans(out: Console, finished: run.Run) -> None:
@@ -193,6 +204,8 @@ def _show_services(out: Console, finished: run.Run) -> None:
 
 def _show_drift(out: Console, finished: run.Run) -> None:
     for host, examined in sorted(finished.examined.items()):
+        if not examined["snapshot"]:
+            continue
         if not examined["drift"]:
             unsealed = [role for role, reason in examined["due"].items() if reason == "never sealed"]
             words = f"never sealed: {', '.join(unsealed)}" if unsealed else "nothing drifted"
@@ -206,5 +219,7 @@ def _show_drift(out: Console, finished: run.Run) -> None:
 
 def _show_info(out: Console, finished: run.Run) -> None:
     for host, examined in sorted(finished.examined.items()):
-        out.rule(f"[bold]{host}[/]", align="left")
-        out.print_json(json.dumps(examined["snapshot"]))
+        # Of one host it is the document alone, so that it can go into a file as it is.
+        if len(finished.examined) > 1:
+            out.rule(f"[bold]{host}[/]", align="left")
+        print_json(examined["snapshot"])

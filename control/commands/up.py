@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from control import report, run
-from control.commands.common import Target, guarded, outcome, print_json, show_outcome
+from control import report
+from control.commands.common import Target, guarded, outcome, perform, print_json, show_outcome
 from control.console import console
 from control.report import terminal
 
@@ -38,10 +38,7 @@ def variables(options: Options) -> dict[str, Any]:
 
 
 def _up(options: Options) -> int:
-    target = options.target
-    finished = run.execute(
-        run.Request("up", "site", target.site, target.host, variables(options), target.options, options.json)
-    )
+    finished = perform("up", "site", options.target, variables(options), quiet=options.json)
     proven = any((finished.folder / "results").glob("*.json"))
     written = report.write(finished.folder) if proven else {}
     if options.json:

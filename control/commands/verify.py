@@ -7,9 +7,11 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from control import report, run
-from control.commands.common import Target, guarded, outcome, print_json, show_outcome
+from control import report
+from control.commands.common import Target, guarded, outcome, perform, print_json, show_outcome
 from control.console import console
+from control.findings import make
+from control.inventory import BadInputError
 from control.report import terminal
 
 
@@ -29,8 +31,10 @@ def verify(options: Options) -> int:
 
 
 def _verify(options: Options) -> int:
-    target = options.target
-    finished = run.execute(run.Request("verify", "verify", target.site, target.host, {}, target.options, options.json))
+    for wanted, option in ((options.junit, "--junit"), (options.html, "--html")):
+        if wanted and not Path(wanted).expanduser().parent.is_dir():
+            raise BadInputError([make("GH-INPUT-FILE", "", f"{wanted}: there is no such folder", variable=option)])
+    finished = perform("verify", "verify", options.target, {}, quiet=options.json)
     written = report.write(finished.folder)
     for wanted, kind in ((options.junit, "junit"), (options.html, "html")):
         if wanted:

@@ -12,6 +12,10 @@ from control.planner.model import Context, Decision, Outcome
 SAFE_VERSION = Version("28")
 
 
+#: Docker's own package, which conflicts with the distribution's.
+DOCKERS_OWN = "docker-ce"
+
+
 def decide(ctx: Context) -> Outcome:
     """The part of the role ``container_engine``."""
     wishes = ctx.wishes
@@ -25,9 +29,14 @@ def decide(ctx: Context) -> Outcome:
     }
     if wishes["sources_registry_mirrors"]:
         daemon["registry-mirrors"] = list(wishes["sources_registry_mirrors"])
-    packages = list(ctx.system.packages["container_engine"].names)
+    names = list(ctx.system.packages["container_engine"].names)
+    own = DOCKERS_OWN in ctx.mapping("packages")
+    packages = names[1:] if own else names
     part = {"packages": packages, "daemon": daemon, "service": "docker.service"}
-    decision = Decision("container engine", packages[0], "the distribution's own Docker Engine", "engine.distro")
+    if own:
+        decision = Decision("container engine", DOCKERS_OWN, "it is there already and stays", "engine.present")
+    else:
+        decision = Decision("container engine", names[0], "the distribution's own Docker Engine", "engine.distro")
     return Outcome(part, [decision], _old(ctx))
 
 

@@ -35,7 +35,7 @@ def _address(ctx: Context, bind: str) -> list[Finding]:
 
 def _unusable(ctx: Context, wanted: Mapping[str, int]) -> list[Finding]:
     found = [
-        ctx.finding("GH-INPUT-PORT", f"{service} is to have port {port}")
+        ctx.finding("GH-INPUT-PORT", f"{service} is to have port {ctx.wishes['services_ports'].get(service, port)!r}")
         for service, port in wanted.items()
         if not 1 <= port <= 65535
     ]

@@ -108,7 +108,9 @@ def _torch_arguments(ctx: Context, base: Image) -> dict[str, str]:
 
 def host_port(ctx: Context, service: Service) -> int:
     """The port on the host: the site's where it names one, else the catalogue's."""
-    return int(ctx.wishes["services_ports"].get(service.id, service.port))
+    asked = ctx.wishes["services_ports"].get(service.id, service.port)
+    # What is no number becomes one that no port has: `ports` tells of it.
+    return int(asked) if str(asked).isdigit() else -1
 
 
 def url(ctx: Context, service: Service) -> str:

@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
         arguments = {
             "state": self._task.args["state"],
             "owner": lease.owner(),
-            "owner_dead": lease.holder_is_dead(task_vars.get("gpuhost_lease")),
+            "dead_owner": lease.dead_holder(task_vars.get("gpuhost_lease")),
         }
         result.update(self._execute_module("gpuhost_lease", arguments, task_vars=task_vars))
         return result

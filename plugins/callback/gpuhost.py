@@ -70,9 +70,11 @@ def _where(task: Any) -> tuple[str, str]:
 
 
 def _has_rescue(task: Any) -> bool:
-    parent = task._parent
+    """Whether the task is in the part of a block that its ``rescue`` looks after, and not in the rescue itself."""
+    child, parent = task, task._parent
     while parent is not None:
-        if getattr(parent, "rescue", None):
+        inside = {one._uuid for one in getattr(parent, "block", None) or []}
+        if getattr(parent, "rescue", None) and child._uuid in inside:
             return True
-        parent = getattr(parent, "_parent", None)
+        child, parent = parent, getattr(parent, "_parent", None)
     return False

@@ -13,19 +13,18 @@ options:
   state:
     description:
       - C(held) takes the host, or fails with the finding GH-LOCKED while another live run holds it.
-      - C(refreshed) says that this run is alive.
       - C(released) gives the host back; another's lease stays.
     type: str
     required: true
-    choices: [held, refreshed, released]
+    choices: [held, released]
   owner:
     description: Who asks; C(controller), C(machine_id), C(pid), C(start_time), C(run), C(user).
     type: dict
     required: true
-  owner_dead:
-    description: The caller saw that the holder's process has ended; counts only on the holder's own machine.
-    type: bool
-    default: false
+  dead_owner:
+    description: The holder whose process the caller saw ended; that one gives way to a run of the same machine.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -51,12 +50,10 @@ from ansible.module_utils.onhost import lease
 from ansible.module_utils.onhost.finding import FindingError
 
 
-def apply(state: str, owner: dict, owner_dead: bool) -> None:
+def apply(state: str, owner: dict, dead_owner: dict) -> None:
     """The state asked for holds."""
     if state == "held":
-        lease.acquire(owner, owner_dead=owner_dead)
-    elif state == "refreshed":
-        lease.refresh(owner)
+        lease.acquire(owner, dead_owner=dead_owner)
     else:
         lease.release(owner)
 
@@ -64,16 +61,16 @@ def apply(state: str, owner: dict, owner_dead: bool) -> None:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "required": True, "choices": ["held", "refreshed", "released"]},
+            "state": {"type": "str", "required": True, "choices": ["held", "released"]},
             "owner": {"type": "dict", "required": True},
-            "owner_dead": {"type": "bool", "default": False},
+            "dead_owner": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
     asked = module.params
     try:
         if not module.check_mode:
-            apply(asked["state"], asked["owner"], asked["owner_dead"])
+            apply(asked["state"], asked["owner"], asked["dead_owner"])
     except FindingError as problem:
         module.fail_json(msg=problem.seen, gpuhost_finding=problem.as_dict(), lease=lease.read())
     # The lease says who works on the host; it is no change to what the host is.

@@ -54,3 +54,11 @@ def test_an_unknown_failure_quotes_its_last_line_and_the_task() -> None:
     assert outcome.status == "failed"
     assert outcome.findings[0]["id"] == "GH-STEP-FAILED"
     assert outcome.findings[0]["seen"] == "“Name the mirror”: the disk went away"
+
+
+@pytest.mark.parametrize(
+    "text", ["/bin/sh: 1: sudo: not found", "bash: sudo: command not found", "Timed out waiting for become success"]
+)
+def test_a_host_without_sudo_is_told_what_to_do(text: str) -> None:
+    (finding,) = failures.of_result("gpu03", "Look", {"module_stderr": text}).findings
+    assert finding["id"] == "GH-SUDO-PASSWORD"

@@ -95,3 +95,21 @@ def test_a_file_that_does_not_parse_is_told_with_its_line(site: Path, tmp_path: 
 def test_encrypted_values_are_left_to_ansible(site: Path, tmp_path: Path) -> None:
     (site / "group_vars" / "all.yml").write_text("sources_apt_url: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\n")
     assert select("mine", "", tmp_path).hosts == ("gpu01", "gpu02")
+
+
+def test_machines_behind_one_address_are_told_apart_by_their_port(site: Path, tmp_path: Path) -> None:
+    assert select("", "ada@gw:2201,ada@gw:2202", tmp_path / "run").hosts == ("gw", "gw-2202")
+
+
+@pytest.mark.parametrize("name", ["../mine", "/etc", "mine/.."])
+def test_a_path_is_no_site(site: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadInputError) as caught:
+        select(name, "", tmp_path)
+    assert ids(caught) == ["GH-INPUT-UNKNOWN-SITE"]
+
+
+def test_a_file_of_variables_that_is_none_is_told(site: Path, tmp_path: Path) -> None:
+    (site / "group_vars" / "all.yml").write_text("- a list\n")
+    with pytest.raises(BadInputError) as caught:
+        select("mine", "", tmp_path)
+    assert ids(caught) == ["GH-INPUT-INVENTORY"]

@@ -1,5 +1,6 @@
 """A role runs when it must, and only then."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,3 +56,13 @@ def test_a_seal_that_cannot_be_read_counts_as_none(role: str) -> None:
     host = sealed()
     host[role] = {"error": "unreadable"}
     assert seals.due(PLAN, host, WISHES)[role] == "never sealed"
+
+
+def test_a_renewed_certificate_under_the_same_path_concerns_the_roles_that_hand_it_on(tmp_path: Path) -> None:
+    certificate = tmp_path / "ca.crt"
+    certificate.write_text("old")
+    wishes = {**WISHES, "sources_ca_certificates": [str(certificate)]}
+    before = {role: seals.role_input(role, wishes, {}) for role in roles.ROLES}
+    certificate.write_text("new")
+    changed = [role for role in roles.ROLES if seals.role_input(role, wishes, {}) != before[role]]
+    assert changed == ["sources", "services"]
