@@ -12,9 +12,9 @@ from tests.lab.conftest import LabHost
 #: What changes by itself on any running system, touched by nobody.
 VOLATILE = (
     "/proc/*", "/sys/*", "/dev/*", "/run/*", "/tmp/*", "/var/tmp/*", "/var/log/*", "/var/lib/systemd/*", "/root/.ansible*",
-    "/home/*/.ansible*", "/var/cache/ldconfig/*", "/var/lib/docker", "/var/lib/docker/*", "/var/lib/containerd/*", "/etc/mtab",
-    "/etc/resolv.conf", "/etc/hostname", "/etc/hosts", "/var/lib/dbus/*", "/var/lib/private/*", "/var/lib/sudo/*",
-    "/var/lib/apt/periodic/*", "/var/lib/logrotate/*", "/var/backups/*",
+    "/home/*/.ansible*", "/var/cache/ldconfig/*", "/var/lib/docker", "/var/lib/docker/*", "/var/lib/containerd/*",
+    "/etc/mtab", "/etc/resolv.conf", "/etc/hostname", "/etc/hosts", "/var/lib/dbus/*", "/var/lib/private/*",
+    "/var/lib/sudo/*", "/var/lib/apt/periodic/*", "/var/lib/logrotate/*", "/var/backups/*",
 )  # fmt: skip
 
 _LOOK = r"""
