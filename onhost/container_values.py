@@ -93,6 +93,7 @@ def _mount(mount: dict[str, Any]) -> str:
 
 
 def _ports(bindings: dict[str, Any]) -> list[str]:
+    # The engine publishes on every address where none is given: two ways to say one thing.
     return [
         f"{binding.get('HostIp') or '0.0.0.0'}:{binding.get('HostPort')}:{inside}"
         for inside, outside in bindings.items()

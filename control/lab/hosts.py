@@ -170,6 +170,7 @@ def host_options(spec: HostSpec, place: Place) -> dict[str, Any]:
         "extra_hosts": {names.MIRROR: str(place.mirror)},
         "cap_add": ["ALL"],
         "cap_drop": ["SYS_RESOURCE"],
+        # The engine inside sets up namespaces and mounts of its own, which the default profiles refuse.
         "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
         "device_cgroup_rules": ["a *:* rwm"],
         "cgroupns": "host",

@@ -45,7 +45,7 @@ def main() -> None:
     """Run until SIGTERM."""
     app = start(Path("/app/server"), os.environ)
     port = int(os.environ.get("SERVER_PORT") or PORT)
-    server = Server(("0.0.0.0", port), app)
+    server = Server(("0.0.0.0", port), app)  # inside the container, as the image it stands in for
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
     print(f"Primary server in HTTP mode listening on port {port}", flush=True)

@@ -50,7 +50,7 @@ def _table(path: str) -> int:
 
 def _get(path: str) -> dict[str, Any]:
     host, port = address(os.environ.get("OLLAMA_HOST", ""))
-    host = "127.0.0.1" if host in {"0.0.0.0", "::"} else host
+    host = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # listens everywhere: asked here
     try:
         with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=10) as response:
             answer: dict[str, Any] = json.load(response)
