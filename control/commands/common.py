@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from control import run
+from control import findings, run
 from control.console import console, show_findings
 from control.exitcodes import ExitCode, worst
 from control.findings import CATALOGUE
@@ -48,9 +48,16 @@ def perform(command: str, playbook: str, target: Target, variables: Mapping[str,
 
 
 def guarded(action: Callable[[], int], as_json: bool) -> int:
-    """Run ``action``; bad input becomes its findings and its exit code, on the terminal or as JSON."""
+    """Run ``action``; bad input becomes its findings and its exit code, on the terminal or as JSON.
+
+    Whoever asked for JSON gets one document however it ends; what else went wrong is then told by the program.
+    """
     try:
         return action()
+    except KeyboardInterrupt:
+        if as_json:
+            print_json({"exit_code": int(ExitCode.INTERRUPTED), "hosts": {}, "findings": []})
+        raise
     except BadInputError as wrong:
         code = worst(CATALOGUE[one.id].exit_code for one in wrong.findings)
         found = [one.as_dict() for one in wrong.findings]
@@ -59,6 +66,11 @@ def guarded(action: Callable[[], int], as_json: bool) -> int:
         else:
             show_findings(console(), found, "no host was contacted, nothing was changed")
         return int(code)
+    except Exception as error:
+        if as_json:
+            bug = findings.make("GH-BUG", "", f"{type(error).__name__}: {error}", log="the last block on standard error")
+            print_json({"exit_code": int(ExitCode.BUG), "hosts": {}, "findings": [bug.as_dict()]})
+        raise
 
 
 def print_json(document: Mapping[str, Any]) -> None:
