@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from control import findings, openpgp, planner, seals, support
+from control import findings, planner, seals, support
 from control.findings import Finding
 from control.wishes import Problem, problems
+from onhost import openpgp
 
 #: Runs a module that only looks on the host, with these arguments, and returns Ansible's result.
 Look = Callable[[str, dict[str, Any]], dict[str, Any]]

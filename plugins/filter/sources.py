@@ -9,7 +9,7 @@ from pathlib import Path
 # Ansible loads plugins by path: the repository is not on sys.path unless we put it there.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from control import openpgp
+from onhost import openpgp
 
 
 def armoured_key(path: str) -> str:

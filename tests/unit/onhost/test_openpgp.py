@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from control import openpgp
+from onhost import openpgp
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "openpgp"
 KEYS = {
@@ -47,3 +47,22 @@ def test_a_binary_key_gets_the_armour_that_gpg_gives_it(name: str) -> None:
     text = (SAMPLES / name).read_text()
     assert openpgp.armoured(openpgp.dearmoured(text.encode())) == text
     assert openpgp.armoured(text.encode()) == text
+
+
+def test_each_key_of_a_file_with_several_is_told_apart() -> None:
+    both = b"".join((SAMPLES / name).read_bytes() for name in KEYS)
+    found = openpgp.keys(both)
+    assert list(found) == list(KEYS.values())
+    assert [openpgp.fingerprint(key) for key in found.values()] == list(KEYS.values())
+    assert b"".join(found.values()) == openpgp.dearmoured(both)
+
+
+def test_a_second_key_does_not_ride_along_with_the_first() -> None:
+    both = b"".join(openpgp.dearmoured((SAMPLES / name).read_bytes()) for name in KEYS)
+    with pytest.raises(ValueError, match="holds 2 keys"):
+        openpgp.fingerprint(both)
+
+
+def test_a_key_with_rubbish_behind_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="not an OpenPGP key"):
+        openpgp.fingerprint(openpgp.dearmoured((SAMPLES / "rsa2048.asc").read_bytes()) + b"deb http://")
