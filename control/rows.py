@@ -20,6 +20,7 @@ VersionText = Annotated[str, AfterValidator(_version)]
 Gfx = Annotated[str, Field(pattern=r"^gfx[0-9]+[0-9a-f]{2}$")]
 DeviceId = Annotated[str, Field(pattern=r"^[0-9a-f]{4}$")]
 Mode = Annotated[str, Field(pattern=r"^0[0-7]{3}$")]
+Purpose = Literal["certificates", "container_engine", "dkms", "firmware", "mok", "venv"]
 
 
 class Row(BaseModel):
@@ -57,16 +58,48 @@ class Packages(Size):
     version: VersionText | None = None
 
 
+class Range(Part):
+    """Oldest and newest version, both included; ``max`` is None where no end is known."""
+
+    min: VersionText
+    max: VersionText | None = None
+
+
 class Kernel(Part):
-    """A kernel that the vendor supports on this system, for these families of GPUs."""
+    """A kernel of this system that AMD names for these families of GPUs. ``package`` always depends on the newest one."""
 
     flavour: Literal["stock", "ga", "hwe", "oem"]
     version: VersionText
     families: list[Family]
+    package: str
+
+
+class MetaPackages(Part):
+    """Packages that always depend on the newest kernel and its headers."""
+
+    image: str
+    headers: str
+
+
+class KernelPackages(Part):
+    """What the packages of one kernel are called; ``{release}`` is what ``uname -r`` says."""
+
+    image: str
+    headers: str
+    modules: list[str] = []
+    meta: MetaPackages
+
+
+class VendorName(Part):
+    """What one of AMD's repositories calls a system. ``release`` stands at the end of the versions of its packages."""
+
+    directory_name: str
+    suite: str
+    release: str | None = None
 
 
 class System(Row):
-    """One operating system release."""
+    """One operating system release. ``vendor`` is by repository; one that is missing has nothing for the system."""
 
     id: str
     name: str
@@ -77,7 +110,9 @@ class System(Row):
     python: VersionText
     kernels: list[Kernel]
     components: dict[str, str]
-    packages: dict[Literal["certificates", "container_engine", "firmware", "venv"], Packages]
+    kernel_packages: KernelPackages
+    packages: dict[Purpose, Packages]
+    vendor: dict[str, VendorName] = {}
 
 
 class Product(Part):
@@ -103,12 +138,22 @@ class Gpu(Row):
 
 
 class Target(Row):
-    """One gfx target. ``override`` is the HSA_OVERRIDE_GFX_VERSION that makes it run kernels of a sibling."""
+    """One gfx target.
+
+    ``override``: the HSA_OVERRIDE_GFX_VERSION that makes it run kernels of a sibling. ``inbox_since``: first mainline kernel
+    whose amdgpu drives it for compute. ``driver_since``: first release of AMD's own driver that names it. ``rocm``: releases
+    in whose tables AMD lists it. ``full_memory_since``: first kernel that lets an integrated GPU have all of its memory.
+    """
 
     gfx: Gfx
     architecture: str
     official: str
     override: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")] | None = None
+    inbox_since: VersionText | None = None
+    inbox_source: str | None = None
+    driver_since: VersionText | None = None
+    rocm: Range | None = None
+    full_memory_since: VersionText | None = None
     note: str = ""
 
     @property
@@ -121,14 +166,29 @@ class Target(Row):
 
 
 class Driver(Row):
-    """One source of the kernel driver."""
+    """One release of the kernel driver, or the one that the system's own kernel carries (``inbox``).
+
+    ``directory`` is its folder in the repository. ``package_version``: exact version of amdgpu-dkms; ``{release}`` is the
+    system's :attr:`VendorName.release`. ``kernel_base``: the kernel that its source is of; ``kernel_max``: the newest series
+    that it is known to build for. ``rocm``: the userspace releases that AMD supports with it.
+    """
 
     id: str
-    kind: Literal["inbox"]
-    version: VersionText | None
-    module: str
+    kind: Literal["inbox", "dkms"]
+    version: VersionText | None = None
+    module: str = "amdgpu"
+    directory: str | None = None
+    package_version: str | None = None
+    kernel_base: VersionText | None = None
+    kernel_max: VersionText | None = None
+    packages: list[str] = []
+    firmware: list[str] = []
+    rocm: Range | None = None
+    repository: str | None = None
     systems: list[str]
     families: list[Family]
+    preview: bool = False
+    released: date | None = None
 
 
 class KernelFix(Row):
@@ -140,15 +200,84 @@ class KernelFix(Row):
     fixed: list[VersionText] = Field(min_length=1)
 
 
-class Rocm(Row):
-    """ROCm userspace for a host."""
+class Key(Row):
+    """A signing key of a vendor: where it is fetched, and the fingerprint that it must have."""
 
     id: str
-    stream: Literal["distro"]
-    system: str
+    url: str
+    fingerprint: Annotated[str, Field(pattern=r"^[0-9A-F]{40}$")]
+
+
+class Pin(Part):
+    """An apt preference: packages of this origin have this priority."""
+
+    origin: str
+    priority: int
+
+
+class Repository(Row):
+    """An apt repository of a vendor.
+
+    Its address is ``base_url/path``. ``{directory}`` is that of the row that uses it; ``{directory_name}`` and ``{suite}``
+    are what it calls the system: :attr:`System.vendor` under ``vendor``. ``mirror``: a variable; replaces ``base_url``.
+    """
+
+    id: str
+    name: str
+    base_url: str
+    path: str
+    suite: str
+    components: list[str] = Field(min_length=1)
+    architectures: list[str] = Field(min_length=1)
+    key: str
+    mirror: str | None = None
+    pin: Pin | None = None
+    vendor: str
+
+
+class Levels(Part):
+    """Packages to run programs (``runtime``) and to build them (``full``). ``{gfx}`` is the GPU's target."""
+
+    runtime: Packages
+    full: Packages | None = None
+
+    # What the planner read before there were levels.
+    @property
+    def names(self) -> list[str]:
+        """Packages of ``runtime``."""
+        return self.runtime.names
+
+    @property
+    def download_mb(self) -> int:
+        """Of ``runtime``."""
+        return self.runtime.download_mb
+
+    @property
+    def disk_mb(self) -> int:
+        """Of ``runtime``."""
+        return self.runtime.disk_mb
+
+
+class Rocm(Row):
+    """One release of the ROCm userspace for a host, of one stream: ``distro``, ``classic`` (to 7.2) or ``core`` (from 7.14).
+
+    ``driver``: releases of AMD's driver that go with it. ``targets``: what AMD lists for it; ``built_targets``: what its
+    libraries have kernels for.
+    """
+
+    id: str
+    stream: Literal["distro", "classic", "core"]
     version: VersionText
-    packages: Packages
+    directory: str | None = None
+    prefix: str
+    systems: list[str] = Field(min_length=1)
+    packages: Levels
     tools: list[str]
+    repositories: list[str] = []
+    driver: Range | None = None
+    targets: list[Gfx] = []
+    built_targets: list[Gfx] = []
+    released: date | None = None
 
 
 class PythonRange(Part):
@@ -170,6 +299,7 @@ class Torch(Row):
     index_url: str | None = None
     packages: list[str] = []
     python: PythonRange | None = None
+    driver_min: VersionText | None = None
     targets: list[Gfx] = []
     size: Size
 

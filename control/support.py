@@ -33,6 +33,8 @@ class Table:
     gpus: Sequence[rows.Gpu]
     targets: Sequence[rows.Target]
     systems: Sequence[rows.System]
+    keys: Sequence[rows.Key]
+    repositories: Sequence[rows.Repository]
     drivers: Sequence[rows.Driver]
     kernel_fixes: Sequence[rows.KernelFix]
     rocm: Sequence[rows.Rocm]
@@ -57,9 +59,11 @@ class Table:
         return _by_id(self.systems, system_id)
 
     def packages_for(self, system_id: str) -> list[str]:
-        """Every apt package that any role may install on this system, sorted."""
-        names = {name for group in self.system_by_id(system_id).packages.values() for name in group.names}
-        names |= {name for row in self.rocm if row.system == system_id for name in row.packages.names}
+        """Every package of the system's own archive that any role may install there, sorted."""
+        system = self.system_by_id(system_id)
+        names = {name for group in system.packages.values() for name in group.names}
+        names |= {system.kernel_packages.meta.image, system.kernel_packages.meta.headers}
+        names |= {name for row in self.rocm_rows("distro", system_id) for name in row.packages.runtime.names}
         names |= {name for row in self.torch if row.system == system_id for name in row.packages}
         return sorted(names)
 
@@ -79,13 +83,33 @@ class Table:
         """What is known of a gfx target, or None."""
         return next((row for row in self.targets if row.gfx == gfx), None)
 
-    def driver(self, kind: str) -> rows.Driver | None:
-        """The driver row of this kind, or None."""
-        return next((row for row in self.drivers if row.kind == kind), None)
+    def drivers_for(self, system_id: str, kind: str = "dkms") -> list[rows.Driver]:
+        """The drivers of one kind for a system, newest first."""
+        return [row for row in reversed(self.drivers) if row.kind == kind and system_id in row.systems]
+
+    def driver_by_version(self, version: str) -> rows.Driver | None:
+        """The release of AMD's driver with this version (``30.30`` is ``30.30.0``), or None."""
+        return _by_version([row for row in self.drivers if row.version], version)
+
+    def repository(self, repository_id: str) -> rows.Repository:
+        """The repository with this id. Raises KeyError."""
+        return _by_id(self.repositories, repository_id)
+
+    def key(self, key_id: str) -> rows.Key:
+        """The signing key with this id. Raises KeyError."""
+        return _by_id(self.keys, key_id)
+
+    def rocm_rows(self, stream: str, system_id: str) -> list[rows.Rocm]:
+        """The ROCm userspaces of one stream for a system, newest first."""
+        return [row for row in reversed(self.rocm) if row.stream == stream and system_id in row.systems]
 
     def rocm_row(self, stream: str, system_id: str) -> rows.Rocm | None:
         """The newest ROCm userspace of one stream for a system, or None."""
-        return next((r for r in reversed(self.rocm) if (r.stream, r.system) == (stream, system_id)), None)
+        return next(iter(self.rocm_rows(stream, system_id)), None)
+
+    def rocm_by_version(self, version: str) -> rows.Rocm | None:
+        """AMD's own ROCm release with this version (``7.2`` is ``7.2.0``), or None; the distributions' do not count."""
+        return _by_version([row for row in self.rocm if row.stream != "distro"], version)
 
     def torch_rows(self, build: str, system_id: str | None = None) -> list[rows.Torch]:
         """The PyTorch rows of one build, newest first; rows of other systems left out."""
@@ -114,6 +138,16 @@ def _load(directory: Path) -> Table:
     from control import supportfiles  # late: pydantic and YAML cost more than most commands
 
     return supportfiles.read(directory)
+
+
+def _by_version(table: Sequence[Any], wanted: str) -> Any:
+    from packaging.version import InvalidVersion, Version  # late: most commands ask for no version
+
+    try:
+        number = Version(wanted)
+    except InvalidVersion:
+        return None
+    return next((row for row in table if Version(row.version) == number), None)
 
 
 def _by_id(table: Sequence[Any], wanted: str) -> Any:

@@ -33,11 +33,17 @@ FILES: dict[str, dict[str, tuple[type[rows.Row], str, Callable[[Any], Any]]]] = 
         "targets": (rows.Target, "gfx", lambda r: _gfx_number(r.gfx)),
     },
     "systems": {"systems": (rows.System, "id", lambda r: (r.os, Version(r.version)))},
+    "repositories": {
+        "keys": (rows.Key, "id", lambda r: r.id),
+        "repositories": (rows.Repository, "id", lambda r: r.id),
+    },
     "drivers": {
-        "drivers": (rows.Driver, "id", lambda r: (r.kind, Version(r.version or "0"))),
+        "drivers": (rows.Driver, "id", lambda r: Version(r.version or "0")),
         "kernel_fixes": (rows.KernelFix, "id", lambda r: r.id),
     },
-    "rocm": {"rocm": (rows.Rocm, "id", lambda r: (r.stream, r.system, Version(r.version)))},
+    "rocm": {
+        "rocm": (rows.Rocm, "id", lambda r: (r.stream, r.systems[0] if r.stream == "distro" else "", Version(r.version)))
+    },
     "torch": {"torch": (rows.Torch, "id", lambda r: (r.build, r.system or "", Version(r.version)))},
     "images": {"images": (rows.Image, "id", lambda r: (r.image, r.tag or ""))},
     "services": {"services": (rows.Service, "id", lambda r: r.id)},
@@ -162,7 +168,7 @@ def _dangling(lists: dict[str, list[Any]]) -> list[str]:
     for driver in lists["drivers"]:
         check(f"drivers.yml drivers {driver.id!r}", "systems", driver.systems)
     for rocm in lists["rocm"]:
-        check(f"rocm.yml rocm {rocm.id!r}", "systems", [rocm.system])
+        check(f"rocm.yml rocm {rocm.id!r}", "systems", rocm.systems)
     for torch in lists["torch"]:
         check(f"torch.yml torch {torch.id!r}", "systems", [torch.system])
         check(f"torch.yml torch {torch.id!r}", "targets", torch.targets)

@@ -70,8 +70,8 @@ def test_an_unknown_system_is_refused_with_the_nearest_and_nothing_else_is_plann
 
 
 def test_a_newer_release_is_refused_with_the_newest_that_is_known(make: Make) -> None:
-    plan = make("ubuntu-24.04-rx7900xtx", lambda host: host["os"].update(version_id="26.04"))
-    assert "Ubuntu 24.04" in plan.findings[0].next
+    plan = make("ubuntu-24.04-rx7900xtx", lambda host: host["os"].update(version_id="28.04"))
+    assert "Ubuntu 26.04" in plan.findings[0].next
 
 
 def test_a_derivative_is_pointed_to_what_it_is_like(make: Make) -> None:

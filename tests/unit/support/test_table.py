@@ -52,7 +52,7 @@ def replace(folder: Path, name: str, old: str, new: str) -> None:
         ("systems", "schema: 1", "schema: 2", "must be a mapping with schema: 1"),
         ("systems", "schema: 1", "schema: 1\nextra: 3", "unknown key 'extra'"),
         ("systems", "codename: bookworm", "codename: bookworm\n    codename: x", "key given twice: codename"),
-        ("rocm", "system: debian-12", "system: debian-11", "no row 'debian-11' in systems"),
+        ("rocm", "systems: [debian-12]", "systems: [debian-11]", "no row 'debian-11' in systems"),
         ("torch", '    python: {min: "3.10", max: "3.14"}\n', "", "python: missing for build 'cpu'"),
         ("torch", "gfx900, gfx906", "gfx900, gfx555", "no row 'gfx555' in targets"),
         ("images", "gpu_base: rocm-pytorch", "gpu_base: nothing", "no row 'nothing' in images"),
@@ -186,7 +186,7 @@ def test_the_answer_says_per_consumer_whether_the_override_is_needed(table: Tabl
 
 def test_an_unknown_system_is_answered_with_those_near(table: Table) -> None:
     with pytest.raises(answers.UnknownError) as caught:
-        ask.answered(table, "", "ubuntu-26.04")
+        ask.answered(table, "", "ubuntu-25.10")
     assert "ubuntu-24.04" in caught.value.near
 
 
