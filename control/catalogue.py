@@ -315,6 +315,18 @@ _STEP = _stopping(
         "add the component it is in (firmware: non-free-firmware on Debian, universe on Ubuntu), or put it on the mirror",
     ),
     (
+        "GH-APT-SOURCE-CLASH",
+        "Two package sources for one repository with different keys",
+        "apt refuses all work while they are both there",
+        "take the file that the message names out of /etc/apt/sources.list.d, or its line, and run again",
+    ),
+    (
+        "GH-KEY-FETCH",
+        "A repository's key cannot be fetched",
+        "without it apt would trust nothing that comes from there",
+        "check address, proxy and firewall from the host, or point the sources_amd_* variables at a mirror it reaches",
+    ),
+    (
         "GH-APT-REMOVES",
         "Installing would remove other packages",
         "gpuhost takes away nothing that is not its own",
@@ -325,6 +337,12 @@ _STEP = _stopping(
         "An interrupted package installation could not be repaired",
         "apt refuses all work until it is",
         "`dpkg --configure -a` on the host names the package that fails",
+    ),
+    (
+        "GH-BOOT-LOADER-FAILED",
+        "The boot loader's menu cannot be made",
+        "kernel parameters reach the kernel through it; settings and menu are as they were",
+        "`update-grub` on the host shows the same; mend what it names in /etc/default/grub and run again",
     ),
     (
         "GH-DISK-FULL",
@@ -386,9 +404,10 @@ _INTEGRITY = _stopping(
     ExitCode.INTEGRITY,
     (
         "GH-KEY-FINGERPRINT",
-        "The mirror's key is not the one that was pinned",
+        "A repository's key is not the one that was pinned",
         "whoever holds that key could install anything on the hosts",
-        "get the right key, or, if the mirror really has a new one, pin it: sources_apt_key_fingerprint[ (now {pinned})]",
+        "get the right key, or, if its owner really has a new one, pin that[ in place of {pinned}]: "
+        "sources_apt_key_fingerprint, sources_amd_key_fingerprint, or support/repositories.yml for AMD's own",
     ),
     (
         "GH-APT-SIGNATURE",
@@ -461,6 +480,19 @@ _WARNINGS = _passing(
         "A package installation was interrupted earlier",
         "apt refuses all work until it is repaired; the first package step does that",
         "nothing to do",
+    ),
+    (
+        "GH-KERNEL-PARAMETER-KEPT",
+        "A kernel parameter is set otherwise",
+        "somebody decided it for this host; gpuhost leaves it",
+        "take {found} out of /etc/default/grub (or the file in grub.d that sets it) to let gpuhost set {wanted}",
+    ),
+    (
+        "GH-KERNEL-PARAMETER-MANUAL",
+        "Kernel parameters that gpuhost cannot set",
+        "the host boots without GRUB, or its GRUB settings leave no room for them",
+        "add {words} to the boot loader's configuration (systemd-boot: /etc/kernel/cmdline, then "
+        "`dpkg-reconfigure linux-image-$(uname -r)`) and reboot",
     ),
     (
         "GH-MEMORY-LOW",
