@@ -221,7 +221,25 @@ _HOST = _stopping(
         "GH-ROCM-NONE",
         "ROCm of that stream does not exist for the system",
         "there is no row for it in the truth table",
-        "set rocm_stream to auto",
+        "[set {near}; or ]set rocm_stream to auto",
+    ),
+    (
+        "GH-ROCM-VERSION",
+        "ROCm of that release does not exist for the system",
+        "there is no row for it in the truth table",
+        "[set {near}; ]`./gpuhost support` lists the releases of each system",
+    ),
+    (
+        "GH-ROCM-TARGET",
+        "ROCm of that release has no kernels for the GPU",
+        "programs would fail at their first kernel, not when they start",
+        "[set {near}; or ]set rocm_stream to auto: containers and wheels bring their own ROCm",
+    ),
+    (
+        "GH-ROCM-DRIVER",
+        "ROCm and driver that do not go together",
+        "AMD supports a driver with the releases of about a year around it; outside, programs hang or fail",
+        "[set {choice}, or ]set rocm_stream to auto",
     ),
     (
         "GH-LAB",
@@ -458,10 +476,28 @@ _WARNINGS = _passing(
         "take the line out[ of {file}]; gpuhost sets it for the one container that needs it",
     ),
     (
+        "GH-ROCM-MISMATCH",
+        "ROCm and driver on the host do not go together",
+        "AMD supports a driver with the releases of about a year around it; outside, programs hang or fail",
+        "[set {choice}; or ]take the ROCm out that nobody uses; containers and wheels bring their own",
+    ),
+    (
+        "GH-ROCM-REPLACES",
+        "Installed ROCm packages give way",
+        "AMD's streams and releases exclude each other, and programs that are linked to the old ones need the new",
+        "nothing to do if this is what you want; otherwise set rocm_stream to auto, which keeps what is there",
+    ),
+    (
         "GH-GPU-TARGET",
         "A service has no kernels for the GPU",
         "it will run on the processor, at about a tenth of the speed",
         "`./gpuhost support --gpu {gfx}` shows what has kernels for it",
+    ),
+    (
+        "GH-DRIVER-FLOOR",
+        "A program asks for a newer driver",
+        "with an older one Ollama's GPU discovery hangs for 30 s, and then it runs on the processor",
+        "[set amdgpu_driver: dkms, amdgpu_driver_version: {version}; or ]update the kernel and use its own driver",
     ),
     (
         "GH-GPU-RESERVED",
@@ -506,6 +542,24 @@ _WARNINGS = _passing(
         "KFD without a GPU node is no GPU: programs that ask it find none",
         "nothing to do on a host without a GPU; otherwise `dmesg | grep -i amdgpu`",
     ),
+    (
+        "GH-APU-KERNEL",
+        "A kernel that keeps memory from the integrated GPU",
+        "programs see a fraction of the memory, or fail to start on the GPU (legacy-rocm-build#5444)",
+        "install kernel {since} or newer, the distribution's hardware enablement or backports kernel for example",
+    ),
+    (
+        "GH-APU-GTTSIZE",
+        "A deprecated kernel parameter for the GPU's memory",
+        "beside ttm.pages_limit it gives two limits that contradict each other (legacy-rocm-build#5595)",
+        "take amdgpu.gttsize out of the kernel command line and reboot",
+    ),
+    (
+        "GH-ACCESS-WORLD",
+        "Everybody on the host may open the GPU",
+        "whoever runs a program there can read other programs' GPU memory, and use any hole of the driver",
+        'take the rule with MODE="0666" out of /etc/udev/rules.d, then set gpu_access_method to groups',
+    ),
 )
 
 _NOTES = _passing(
@@ -527,6 +581,30 @@ _NOTES = _passing(
         "A GPU is left out",
         "programs that pick a device by themselves could take the wrong one",
         "nothing to do",
+    ),
+    (
+        "GH-GPU-PARTLY",
+        "A program does not use every GPU",
+        "it has no kernels for the one that is left out, or needs an override that the others must not get",
+        "nothing to do; `./gpuhost support` shows what has kernels for it",
+    ),
+    (
+        "GH-ACCESS-LOGIN",
+        "Somebody has to log in again",
+        "a session keeps the groups that it began with",
+        "{user} logs out of every session and in again after the run (a reboot does as well)",
+    ),
+    (
+        "GH-APU-CARVEOUT",
+        "The BIOS reserves much memory for the integrated GPU",
+        "it is lost to the system and brings no speed: the GPU can map memory as it needs it",
+        "set the reservation in the BIOS (UMA frame buffer) to its least, say 0.5 GB; the plan then raises the limit",
+    ),
+    (
+        "GH-DRIVER-INBOX-OLDER",
+        "The kernel's driver is older than what a program asks for",
+        "AMD says for its own driver which releases go together, and says nothing of the kernel's",
+        "nothing to do if the checks pass; otherwise a newer kernel, or amdgpu_driver: dkms",
     ),
     (
         "GH-GPU-NOT-LOADED",
