@@ -10,7 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from control.planner import access, disk, driver, engine, expected, gpu, ports, rocm, services, sources, system, torch
+from control.planner import (
+    access,
+    disk,
+    driver,
+    engine,
+    expected,
+    gpu,
+    memory,
+    ports,
+    rocm,
+    services,
+    sources,
+    system,
+    torch,
+)
 from control.planner.model import SCHEMA, Context, Decision, Gpu, Outcome
 
 if TYPE_CHECKING:
@@ -34,7 +48,7 @@ _ROLES = (
 #: Keys of a part that other decisions read and no role does.
 _INTERNAL = {
     "amdgpu": ("source",),
-    "rocm": ("tools",),
+    "rocm": ("tools", "row"),
     "gpu_access": ("nodes",),
     "pytorch": ("row", "version"),
 }
@@ -91,6 +105,7 @@ def plan(snapshot: Mapping[str, Any], wishes: Mapping[str, Any], table: Table, h
         outcome = decide(ctx)
         _note(made, outcome)
         ctx = replace(ctx, parts={**ctx.parts, role: outcome.part})
+    _note(made, memory.decide(ctx))
     _note(made, ports.decide(ctx))
     cost = disk.decide(ctx)
     _note(made, cost)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from control.planner.model import Context, Decision, Gpu, Outcome
+from control.planner.model import Context, Decision, Gpu, Node, Outcome
 
 if TYPE_CHECKING:
     from control.findings import Finding
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 #: Drivers that hold a device for a guest.
 GUEST_DRIVERS = ("vfio-pci", "pci-stub", "xen-pciback", "pciback")
 DRIVER = "amdgpu"
+#: ROCr's name for the GPUs that a program gets to see.
+VISIBLE = "ROCR_VISIBLE_DEVICES"
 
 _STATE_WORDS = {
     "reserved": "is reserved for a virtual machine",
@@ -37,7 +39,8 @@ def decide(ctx: Context) -> Outcome:
     chosen, rule, reason = _choose(usable)
     marked = [_mark(gpu, chosen, reason) for gpu in gpus]
     names = ", ".join(f"{gpu.name} ({gpu.gfx})" for gpu in marked if gpu.use)
-    return Outcome({"gpus": marked}, [Decision("gpu", names, reason, rule)], _remarks(ctx, marked))
+    decisions = [Decision("gpu", names, reason, rule), *_partitions(chosen)]
+    return Outcome({"gpus": marked}, decisions, _remarks(ctx, marked))
 
 
 def _gpu(ctx: Context, entry: Mapping[str, Any]) -> Gpu:
@@ -49,13 +52,37 @@ def _gpu(ctx: Context, entry: Mapping[str, Any]) -> Gpu:
         # What KFD says is true; the table knows it before the driver is loaded.
         gfx=entry.get("gfx") or (row.gfx if row else None),
         vram_bytes=entry.get("vram_bytes"),
-        render_node=f"/dev/dri/renderD{minor}" if minor is not None else None,
+        render_node=_render_node(minor),
         integrated=bool(row and row.integrated),
         state=_state(ctx, entry),
         row=row,
-        unique_id=entry.get("unique_id"),
         kfd_node=entry.get("kfd_node"),
+        nodes=tuple(_nodes(ctx, entry)),
     )
+
+
+def _render_node(minor: int | None) -> str | None:
+    return f"/dev/dri/renderD{minor}" if minor else None
+
+
+def _offered(ctx: Context) -> list[Mapping[str, Any]]:
+    """The nodes with compute units, in the order in which ROCr counts them; a processor's node is none of them."""
+    return [node for node in ctx.mapping("kfd").get("nodes") or [] if node.get("simd_count")]
+
+
+def _nodes(ctx: Context, entry: Mapping[str, Any]) -> list[Node]:
+    """The GPU's own compute nodes: one, or one for each partition, told apart by the function bits of the address."""
+    if entry.get("kfd_node") is None:
+        return []
+    nodes = [(index, node) for index, node in enumerate(_offered(ctx)) if _at(node, entry)]
+    return [Node(index, _render_node(node.get("drm_render_minor")), node.get("unique_id")) for index, node in nodes]
+
+
+def _at(node: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Whether a node lies at the GPU's PCI address. KFD writes it as bus << 8 | device << 3 | function."""
+    location = node.get("location_id") or 0
+    where = f"{node.get('domain') or 0:04x}:{location >> 8 & 0xFF:02x}:{location >> 3 & 0x1F:02x}"
+    return bool(node["node"] == entry["kfd_node"] or where == entry["pci"].rpartition(".")[0])
 
 
 def _state(ctx: Context, entry: Mapping[str, Any]) -> str:
@@ -74,11 +101,11 @@ def _state(ctx: Context, entry: Mapping[str, Any]) -> str:
 def _choose(usable: list[Gpu]) -> tuple[list[Gpu], str, str]:
     """The GPUs to use, the rule and the reason. More memory never makes an integrated GPU win."""
     discrete = [gpu for gpu in usable if not gpu.integrated]
-    pool = discrete or usable
-    first = max(pool, key=lambda gpu: (gpu.state == "up", gpu.vram_bytes or 0))
-    chosen = [gpu for gpu in pool if gpu.gfx == first.gfx]
-    if len(chosen) < len(pool):
-        return chosen, "gpu.one-target", f"one target per host: {first.gfx} has the GPU with the most memory"
+    chosen = discrete or usable
+    targets = sorted({str(gpu.gfx) for gpu in chosen})
+    if len(targets) > 1:
+        words = f"{len(chosen)} GPUs of {' and '.join(targets)}: each program gets those that it has kernels for"
+        return chosen, "gpu.targets", words
     if len(discrete) < len(usable) and discrete:
         return chosen, "gpu.discrete-first", "a card of its own comes before the processor's graphics"
     if len(chosen) > 1:
@@ -89,8 +116,37 @@ def _choose(usable: list[Gpu]) -> tuple[list[Gpu], str, str]:
 def _mark(gpu: Gpu, chosen: list[Gpu], reason: str) -> Gpu:
     if any(one.pci == gpu.pci for one in chosen):
         return replace(gpu, use=True, why=reason)
-    why = _STATE_WORDS.get(gpu.state) or ("its gfx target is not known" if not gpu.gfx else reason)
+    why = _STATE_WORDS.get(gpu.state) or (
+        "a card of its own comes before the processor's graphics" if gpu.gfx else "its gfx target is not known"
+    )
     return replace(gpu, why=why)
+
+
+def _partitions(chosen: Sequence[Gpu]) -> list[Decision]:
+    why = "the card is partitioned: each part is a device with its own share of memory and compute units"
+    return [
+        Decision(f"partitions of {gpu.name} at {gpu.pci}", f"all {len(gpu.nodes)}", why, "gpu.partitioned")
+        for gpu in chosen
+        if len(gpu.nodes) > 1
+    ]
+
+
+def visible(ctx: Context, gpus: Sequence[Gpu]) -> dict[str, str]:
+    """The environment that shows a program ``gpus`` and no others; empty where KFD offers no others.
+
+    By uuid where KFD has one that no other node shares (ROCr reads it as 16 digits and stops at one that fits two:
+    ROCR-Runtime core/runtime/amd_filter_device.cpp). Else by index, which is KFD's order: it changes when a card is added.
+    """
+    wanted = [node for gpu in gpus for node in gpu.nodes]
+    offered = _offered(ctx)
+    if not wanted or len(wanted) == len(offered):
+        return {}
+    uuids = [node.get("unique_id") for node in offered]
+    names = [
+        f"GPU-{node.unique_id}" if node.unique_id and uuids.count(node.unique_id) == 1 else str(node.index)
+        for node in sorted(wanted, key=lambda node: node.index)
+    ]
+    return {VISIBLE: ",".join(names)}
 
 
 def _refusal(ctx: Context, gpus: list[Gpu]) -> Finding:
@@ -113,7 +169,7 @@ def _refusal(ctx: Context, gpus: list[Gpu]) -> Finding:
 def _cpu_only_topology(ctx: Context) -> list[Finding]:
     kfd = ctx.mapping("kfd")
     nodes = kfd.get("nodes") or []
-    if not kfd.get("present") or any(node.get("simd_count") for node in nodes):
+    if not kfd.get("present") or _offered(ctx):
         return []
     seen = f"/dev/kfd with {len(nodes)} node{'s' if len(nodes) != 1 else ''}, none of them a GPU"
     return [ctx.finding("GH-KFD-CPU-ONLY", seen)]

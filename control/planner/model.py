@@ -45,6 +45,15 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Node:
+    """A compute node of a GPU, as KFD lists it; a partitioned card has several. ``index`` is its place among all of them."""
+
+    index: int
+    render_node: str | None
+    unique_id: str | None
+
+
+@dataclass(frozen=True)
 class Gpu:
     """One AMD GPU of the host, as planned for. ``state`` is ``up``, ``unloaded``, ``failed`` or ``reserved``."""
 
@@ -56,8 +65,8 @@ class Gpu:
     integrated: bool
     state: str
     row: GpuRow | None
-    unique_id: str | None = None
     kfd_node: int | None = None
+    nodes: tuple[Node, ...] = ()
     use: bool = False
     why: str = ""
 
@@ -81,13 +90,18 @@ class Context:
 
     @property
     def used(self) -> list[Gpu]:
-        """The GPUs that programs are to use; all of one target."""
-        return [gpu for gpu in self.gpus if gpu.use]
+        """The GPUs that programs are to use, the one with the most memory first; of several targets where the cards are."""
+        return sorted((gpu for gpu in self.gpus if gpu.use), key=lambda gpu: -(gpu.vram_bytes or 0))
+
+    @property
+    def targets(self) -> list[str]:
+        """The targets of the used GPUs, each once, in their order."""
+        return list(dict.fromkeys(gpu.gfx for gpu in self.used if gpu.gfx))
 
     @property
     def gfx(self) -> str | None:
-        """The target of the used GPUs, None without one."""
-        return self.used[0].gfx if self.used else None
+        """The target of the first used GPU, None without one."""
+        return self.targets[0] if self.targets else None
 
     @property
     def simulated(self) -> bool:

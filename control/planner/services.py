@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from control.planner import override
+from control.planner import access, compat, override
 from control.planner.model import PREFIX, SECRETS, Context, Decision, Outcome
 from control.planner.sources import python_index
 from control.supportfiles import PLACEHOLDER
@@ -25,17 +25,18 @@ GIB = 1 << 30
 def decide(ctx: Context) -> Outcome:
     """The part of the role ``services``: images, containers in the order of their needs, models."""
     services, found = enabled(ctx)
-    found += override.stale(ctx)
-    decisions: list[Decision] = []
+    decisions, stale = override.stale(ctx)
+    found += stale
     images: list[dict[str, Any]] = []
     containers = []
     for service in services:
         base, reference = _image(ctx, service, images)
-        fit = override.fit(ctx, service.name, base) if service.gpu else override.Fit(False, None)
+        fit = override.fit(ctx, service.name, base) if service.gpu else override.Fit()
         decisions += [fit.decision] if fit.decision else []
-        found += [fit.finding] if fit.finding else []
+        found += fit.findings
+        found += compat.floor(ctx, service.name, base.driver_min) if fit.gpu else []
         containers.append(_container(ctx, service, base, reference, fit))
-        decisions.append(_placed(service, reference, fit))
+        decisions.append(_placed(ctx, service, reference, fit))
     part = {
         "network": NETWORK,
         "data_root": ctx.wishes["services_data_root"],
@@ -70,8 +71,10 @@ def _unknown(ctx: Context, name: str, known: list[str]) -> Finding:
     return ctx.finding("GH-INPUT-UNKNOWN-SERVICE", seen, near=near[0] if near else "")
 
 
-def _placed(service: Service, reference: str, fit: override.Fit) -> Decision:
+def _placed(ctx: Context, service: Service, reference: str, fit: override.Fit) -> Decision:
     where = "on the GPU" if fit.gpu else "on the processor"
+    if len(ctx.used) > 1 and fit.gpu:
+        where = f"on {', '.join(f'{gpu.name} ({gpu.gfx})' for gpu in fit.gpus)}"
     reason = "gpu: true in its row" if fit.gpu else "its row asks for no GPU" if not service.gpu else "no GPU that fits"
     return Decision(f"service {service.id}", f"{reference} {where}", reason, "service.gpu" if fit.gpu else "service.cpu")
 
@@ -144,8 +147,8 @@ def _container(ctx: Context, service: Service, base: Image, reference: str, fit:
             {"name": one.name, "path": secret_path(service.id, one.name), "length": one.length, **owner, "mode": "0400"}
             for one in service.secrets
         ],
-        "devices": list(ctx.parts["gpu_access"]["devices"]) if fit.gpu else [],
-        "groups": groups(ctx) if fit.gpu else [],
+        "devices": access.devices(ctx, fit.gpus),
+        "groups": groups(ctx, access.devices(ctx, fit.gpus)),
         "healthcheck": {
             "test": [fill(word) for word in service.health.test],
             "interval": "5s",
@@ -166,16 +169,17 @@ def _container(ctx: Context, service: Service, base: Image, reference: str, fit:
     }
 
 
-def groups(ctx: Context) -> list[str]:
+def groups(ctx: Context, devices: list[str]) -> list[str]:
     """The numeric groups that own the devices: names differ between host and image, numbers do not."""
-    numbers = {node["gid"] for node in ctx.parts["gpu_access"]["nodes"].values() if node["gid"] is not None}
+    nodes = ctx.parts["gpu_access"]["nodes"]
+    numbers = {nodes[path]["gid"] for path in devices if nodes[path]["gid"] is not None}
     return [str(number) for number in sorted(numbers)]
 
 
 def _gpu_env(ctx: Context, base: Image, fit: override.Fit) -> dict[str, str]:
     if not fit.gpu:
         return {}
-    integrated = any(gpu.integrated and gpu.gfx not in base.integrated_default for gpu in ctx.used)
+    integrated = any(gpu.integrated and gpu.gfx not in base.integrated_default for gpu in fit.gpus)
     extra = dict(base.integrated_env) if integrated else {}
     return {**extra, override.VARIABLE: fit.override} if fit.override else extra
 

@@ -1,0 +1,143 @@
+"""Memory of integrated GPUs, and what several GPUs ask of the IOMMU: kernel parameters and what only a person can set.
+
+An integrated GPU shares the host's memory. By default it may map half of it (TTM's limit); what the BIOS reserves for it
+(the carve-out) is lost to the system and brings no speed. AMD: keep the carve-out small, for example 0.5 GB, and raise the
+limit (ROCm docs, reference/system-optimization/rdna3-5). The limit costs nothing until a program uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from control.planner import compat, kernels
+from control.planner.model import Context, Decision, Gpu, Outcome, in_words
+
+if TYPE_CHECKING:
+    from control.findings import Finding
+
+#: A kernel parameter that the plan wants: name, value, reason, rule.
+Wanted = tuple[str, str, str, str]
+
+GIB = 1 << 30
+PAGE = 4096
+#: Memory modules come in these steps; the kernel keeps a part, and an integrated GPU another, so MemTotal is always less.
+STEP = 8 * GIB
+#: The GPU's part. amdgpu itself takes three quarters on MI300A (gmc_v9_0.c); 96 of 128 GiB was measured to be mapped whole
+#: on Strix Halo (noamsto/nix-amd-ai#42).
+SHARE_NUMERATOR, SHARE_DENOMINATOR = 3, 4
+#: Below this the system needs its half.
+LITTLE = 24 * GIB
+#: A carve-out above this is more than the firmware's own default.
+SMALL_CARVE_OUT = 4 * GIB
+#: Says on the kernel command line what must not stand beside TTM's limit (legacy-rocm-build#5595).
+DEPRECATED = "amdgpu.gttsize="
+
+
+def wanted(ctx: Context) -> list[Wanted]:
+    """The parameters for the kernel command line. Stays the same once they are set, so that a second run changes nothing."""
+    if ctx.simulated or ctx.mapping("kernel").get("container"):
+        return []
+    return [*_pages(ctx), *_iommu(ctx)]
+
+
+def limit_bytes(total: int, carve_out: int) -> int | None:
+    """What the GPU may map of ``total`` (MemTotal), in whole GiB; None where the kernel's own half will do.
+
+    >>> limit_bytes(134_918_000_000, 512 << 20) >> 30
+    96
+    """
+    installed = -(-(total + carve_out) // STEP) * STEP
+    if installed < LITTLE:
+        return None
+    limit = (installed * SHARE_NUMERATOR // SHARE_DENOMINATOR - carve_out) // GIB * GIB
+    return limit if limit > total // 2 and limit > carve_out else None
+
+
+def _integrated(ctx: Context) -> list[Gpu]:
+    return [gpu for gpu in ctx.used if gpu.integrated]
+
+
+def _carve_out(ctx: Context) -> int:
+    return sum(gpu.vram_bytes or 0 for gpu in _integrated(ctx))
+
+
+def _total(ctx: Context) -> int:
+    return int(ctx.mapping("memory").get("total_bytes") or 0)
+
+
+def _pages(ctx: Context) -> list[Wanted]:
+    limit = limit_bytes(_total(ctx), _carve_out(ctx)) if _integrated(ctx) and _total(ctx) else None
+    if limit is None:
+        return []
+    # AMD's own driver brings a TTM of its own.
+    module = "amdttm" if compat.driver_at_work(ctx).kind == "dkms" else "ttm"
+    pages = limit // PAGE
+    now = (ctx.mapping("kernel").get("parameters") or {}).get(module) or {}
+    if str(now.get("pages_limit") or "").isdigit() and int(now["pages_limit"]) > pages:
+        return []
+    why = f"the GPU shares the host's memory: {limit // GIB} GiB of it instead of half, and only while a program uses them"
+    return [(f"{module}.pages_limit", str(pages), why, "memory.ttm")]
+
+
+def _iommu(ctx: Context) -> list[Wanted]:
+    """AMD: several GPUs may hang without it (ROCm install FAQ, issue 5; ROCm/rccl#1129)."""
+    iommu = ctx.mapping("iommu")
+    ours = "iommu=pt" in str(ctx.mapping("kernel").get("cmdline") or "").split()
+    if len(ctx.used) < 2 or not iommu.get("groups") or (iommu.get("type") == "identity" and not ours):
+        return []
+    why = f"{len(ctx.used)} GPUs: transfers between them can hang while the IOMMU translates addresses"
+    return [("iommu", "pt", why, "memory.iommu")]
+
+
+def decide(ctx: Context) -> Outcome:
+    """How much an integrated GPU may use, and what of it no parameter can mend. The parameters are the role ``amdgpu``'s."""
+    gpus = _integrated(ctx)
+    if not gpus or ctx.simulated:
+        return Outcome({})
+    found = [*_reserved(ctx), *_kernel(ctx, gpus), *_deprecated(ctx)]
+    asked = ctx.wishes["amdgpu_kernel_parameters"] == "auto"
+    limit = limit_bytes(_total(ctx), _carve_out(ctx)) if _pages(ctx) and asked else None
+    if limit:
+        words, why, rule = f"{limit // GIB} GiB", "three quarters of what is installed", "memory.ttm"
+    else:
+        words, why, rule = _as_it_is(ctx, gpus)
+    return Outcome({}, [Decision("memory that the GPU may use", words, why, rule)], found)
+
+
+def _as_it_is(ctx: Context, gpus: Sequence[Gpu]) -> tuple[str, str, str]:
+    if _total(ctx) + _carve_out(ctx) < LITTLE:
+        return "half", "with this little memory the system needs the other half", "memory.little"
+    return (
+        "as it is",
+        f"{in_words(_carve_out(ctx))} are reserved for {gpus[0].name}, or the limit is set otherwise",
+        "memory.kept",
+    )
+
+
+def _reserved(ctx: Context) -> list[Finding]:
+    carve_out = _carve_out(ctx)
+    if carve_out <= SMALL_CARVE_OUT:
+        return []
+    return [
+        ctx.finding("GH-APU-CARVEOUT", f"the BIOS reserves {in_words(carve_out)} of {in_words(carve_out + _total(ctx))}")
+    ]
+
+
+def _kernel(ctx: Context, gpus: Sequence[Gpu]) -> list[Finding]:
+    running = kernels.upstream(kernels.running(ctx))
+    for gpu in gpus:
+        target = ctx.table.target(gpu.gfx)
+        since = target.full_memory_since if target else None
+        if since and running and running < Version(since) and compat.driver_at_work(ctx).kind == "inbox":
+            seen = f"{gpu.name} with Linux {running}; {since} is the first that lets programs have all its memory"
+            return [ctx.finding("GH-APU-KERNEL", seen, since=since)]
+    return []
+
+
+def _deprecated(ctx: Context) -> list[Finding]:
+    words = str(ctx.mapping("kernel").get("cmdline") or "").split()
+    found = [word for word in words if word.startswith(DEPRECATED)]
+    return [ctx.finding("GH-APU-GTTSIZE", f"the kernel was started with {' '.join(found)}")] if found else []
