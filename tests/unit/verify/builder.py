@@ -18,6 +18,8 @@ class Builder:
         self.root, self.system = root, system
         self.host = RecordedHost(str(root))
         self.packages = {"base-files": ("13", "debian.org"), **system.packages}
+        #: Packages that dpkg left half done, by name, with version and origin.
+        self.unfinished: dict[str, tuple[str, str]] = {}
         self.base()
 
     def write(self, path: str, text: str, below: str = "") -> None:
@@ -170,9 +172,10 @@ class Builder:
         if self.system.init == "init":
             self.write("/lib/apk/db/installed", "".join(f"P:{n}\nV:{v}\nm:A <a@{o}>\n\n" for n, (v, o) in rows))
             return self
+        states = [("installed", *row) for row in rows] + [("half-configured", *row) for row in self.unfinished.items()]
         blocks = (
-            f"Package: {n}\nStatus: install ok installed\nMaintainer: A <a@{o}>\nArchitecture: amd64\nVersion: {v}\n"
-            for n, (v, o) in rows
+            f"Package: {n}\nStatus: install ok {state}\nMaintainer: A <a@{o}>\nArchitecture: amd64\nVersion: {v}\n"
+            for state, n, (v, o) in states
         )
         self.write("/var/lib/dpkg/status", "\n".join(blocks) + "\n")
         return self
