@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from control import findings, planner, seals, support
+from control import findings, planner, repository_keys, seals, support
 from control.findings import Finding
 from control.wishes import Problem, problems
-from onhost import openpgp
 
 #: Runs a module that only looks on the host, with these arguments, and returns Ansible's result.
 Look = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -70,7 +69,7 @@ def examine(host: str, wishes: dict[str, Any], look: Look, given: dict[str, Any]
     result = Examination(host)
     result.findings += [_bad_input(host, problem) for problem in problems({**_ours(given), **wishes}, host)]
     authorities, unreadable = _read_authorities(host, wishes)
-    result.findings += unreadable + _check_key(host, wishes)
+    result.findings += unreadable + repository_keys.check(host, wishes)
     if result.refused:
         return result
 
@@ -102,12 +101,24 @@ def _ask_network(result: Examination, wishes: dict[str, Any], look: Look, author
         answer = look("gpu_host_info", {"seals": False, "network": urls, "ca_certificates": authorities})
         result.snapshot["network"] = answer.get("snapshot", {}).get("network", [])
         _decide(result, wishes)
-    apt = result.plan["roles"]["sources"]["apt"]
-    if apt and not result.refused:
-        key = openpgp.dearmoured(Path(wishes["sources_apt_key"]).expanduser().read_bytes()).hex()
-        mirror = {"url": apt["url"], "suite": apt["suite"], "key": key, "ca_certificates": authorities}
-        if problem := look("gpuhost_mirror_info", mirror).get("problem"):
-            result.findings.append(findings.make(problem["id"], result.host, f"{apt['url']}: {problem['seen']}"))
+    for mirror in _repositories(result):
+        if result.refused:
+            return
+        if problem := look("gpuhost_mirror_info", {**mirror, "ca_certificates": authorities}).get("problem"):
+            result.findings.append(findings.make(problem["id"], result.host, f"{mirror['url']}: {problem['seen']}"))
+
+
+def _repositories(result: Examination) -> list[dict[str, Any]]:
+    """What the roles that are due are about to tell apt to trust: the host's apt is asked first."""
+    roles = result.plan["roles"]
+    own = [roles["sources"]["apt"]] if roles["sources"]["apt"] else []
+    asked = [
+        {"url": one["url"], "suite": one["suite"], "key": {"src": one["key_src"], "fingerprint": one["fingerprint"]}}
+        for one in own
+    ]
+    vendors = [one for role in result.due for one in roles[role].get("repositories", [])]
+    asked += [{key: one[key] for key in ("name", "url", "suite", "key")} for one in vendors]
+    return [repository_keys.with_content(one) for one in asked]
 
 
 def _ours(given: dict[str, Any]) -> dict[str, Any]:
@@ -133,21 +144,3 @@ def _read_authorities(host: str, wishes: dict[str, Any]) -> tuple[list[str], lis
         except (OSError, UnicodeDecodeError) as error:
             wrong.append(findings.make("GH-INPUT-FILE", host, f"{name}: {error}", variable="sources_ca_certificates"))
     return texts, wrong
-
-
-def _check_key(host: str, wishes: dict[str, Any]) -> list[Finding]:
-    """The mirror's key must be the one whose fingerprint the site pinned, before any host is told to trust it."""
-    if not wishes["sources_apt_url"]:
-        return []
-    path, pinned = wishes["sources_apt_key"], wishes["sources_apt_key_fingerprint"]
-    if not path or not pinned:
-        missing = "sources_apt_key" if not path else "sources_apt_key_fingerprint"
-        seen = f"sources_apt_url is set and {missing} is empty"
-        return [findings.make("GH-INPUT-MISSING", host, seen, variable=missing)]
-    try:
-        actual = openpgp.fingerprint(Path(path).expanduser().read_bytes())
-    except (OSError, ValueError) as error:
-        return [findings.make("GH-INPUT-FILE", host, f"{path}: {error}", variable="sources_apt_key")]
-    if actual != openpgp.normalised(pinned):
-        return [findings.make("GH-KEY-FINGERPRINT", host, f"{path} has the fingerprint {actual}", pinned=pinned)]
-    return []
