@@ -7,17 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 import docker
 
 from control import support
-from control.lab import digest, names, recipes, registry, wheels
+from control.lab import amd, digest, names, recipes, registry, wheels
 from control.lab.images import Images, Say, scratch, workers
 from control.lab.recipes import HOST_INCLUDE, Base
 
 MIRROR_RELEASE = 12
 HOST_CONTEXT = names.CONTEXTS_DIR / "host"
 MIRROR_CONTEXT = names.CONTEXTS_DIR / "mirror"
+AMD_CONTEXT = names.CONTEXTS_DIR / "amd"
 #: The configuration that the registry is filled with; how it later serves does not change what is in it.
 _PLAIN = MIRROR_CONTEXT / "server" / "registry-plain.yml"
 
@@ -55,8 +57,11 @@ def run_all(jobs: Mapping[str, tuple[set[str], Job]]) -> dict[str, str]:
     return done
 
 
-def build(client: docker.DockerClient, releases: Sequence[int], say: Say) -> Built:
-    """Images of hosts of these Debian releases, and of a mirror with all they need, exist."""
+def build(client: docker.DockerClient, releases: Sequence[int], say: Say, kernels: Sequence[int] = ()) -> Built:
+    """Images of hosts of these Debian releases, and of a mirror with all they need, exist.
+
+    :param kernels: those of the releases whose hosts have a kernel of their own: the mirror has it, and a newer one.
+    """
     maker = Images(client, say)
     jobs: dict[str, tuple[set[str], Job]] = {}
     for release in {*releases, MIRROR_RELEASE}:
@@ -64,12 +69,16 @@ def build(client: docker.DockerClient, releases: Sequence[int], say: Say) -> Bui
         jobs[f"host-{release}"] = ({f"base-{release}"}, _host(maker, release))
     for release in releases:
         jobs[f"apt-{release}"] = ({f"host-{release}"}, _apt(maker, release))
+        jobs[f"amd-{release}"] = ({f"host-{release}"}, _amd(maker, release))
+    for release in kernels:
+        jobs[f"kernels-{release}"] = ({f"host-{release}"}, _kernels(maker, release))
     jobs["wheels"] = (set(), lambda _: _wheels(maker, releases))
     jobs["mirror-base"] = ({f"base-{MIRROR_RELEASE}"}, _mirror_base(maker))
     shipped = _add_stand_ins(maker, jobs)
     for name, images in shipped.items():
         jobs[f"registry-{name}"] = ({"mirror-base", name}, _registry(maker, name, images))
-    parts = [f"apt-{release}" for release in sorted(releases)] + ["wheels"] + [f"registry-{name}" for name in shipped]
+    parts = [f"{part}-{release}" for release in sorted(releases) for part in ("apt", "amd")]
+    parts += [f"kernels-{release}" for release in sorted(kernels)] + ["wheels"] + [f"registry-{name}" for name in shipped]
     jobs["mirror"] = ({"mirror-base", *parts}, _mirror(maker, sorted(releases), parts))
     done = run_all(jobs)
     maker.drop_stages()
@@ -79,7 +88,7 @@ def build(client: docker.DockerClient, releases: Sequence[int], say: Say) -> Bui
 
 def codename(release: int) -> str:
     """Debian's name of a release, from the truth table."""
-    return support.load().system_by_id(f"debian-{release}").codename
+    return support.load().system_by_id(system_id(release)).codename
 
 
 def host_base(release: int) -> Base:
@@ -99,24 +108,75 @@ def _host(maker: Images, release: int) -> Job:
     return job
 
 
+def system_id(release: int) -> str:
+    """A Debian release as the truth table names it."""
+    return f"debian-{release}"
+
+
+def kernel_packages(release: int) -> list[str]:
+    """Packages that depend on the newest kernel of a release and on its headers."""
+    meta = support.load().system_by_id(system_id(release)).kernel_packages.meta
+    return [meta.image, meta.headers]
+
+
 def _apt(maker: Images, release: int) -> Job:
-    """The apt archive of one release: what its host image lacks of the packages that roles may install."""
+    """The apt archive of one release: what its host image lacks of the packages that roles may install. Kernels are large,
+    and of no use to containers: they are a part of their own."""
 
     def job(done: Mapping[str, str]) -> str:
-        host = done[f"host-{release}"]
-        packages = support.load().packages_for(f"debian-{release}")
+        table, system = support.load(), system_id(release)
         args = {
-            "HOST": host,
+            "HOST": done[f"host-{release}"],
             "ARCHIVE": recipes.ARCHIVE,
             "SUITE": codename(release),
             "COMPONENTS": " ".join(names.APT_COMPONENTS),
-            "PACKAGES": " ".join(packages),
+            "DEPENDS": ", ".join(amd.debian_dependencies(table, system)),
+            "PACKAGES": " ".join(sorted({*table.packages_for(system)} - {*kernel_packages(release)})),
         }
-        context = MIRROR_CONTEXT / "apt"
-        tag = f"{names.IMAGES}/apt-{release}:{digest.of(digest.of_folder(context), args)}"
-        return maker.built(tag, f"apt archive, Debian {release}", context, args)
+        return _part(maker, f"apt-{release}", f"apt archive, Debian {release}", MIRROR_CONTEXT / "apt", args)
 
     return job
+
+
+def _kernels(maker: Images, release: int) -> Job:
+    """The kernel of one release with its headers, and the newer one of the security archive."""
+
+    def job(done: Mapping[str, str]) -> str:
+        args = {
+            "HOST": done[f"host-{release}"],
+            "ARCHIVE": recipes.ARCHIVE,
+            "SECURITY_ARCHIVE": recipes.SECURITY_ARCHIVE,
+            "SUITE": codename(release),
+            "PACKAGES": " ".join(kernel_packages(release)),
+        }
+        return _part(maker, f"kernels-{release}", f"kernels, Debian {release}", MIRROR_CONTEXT / "kernels", args)
+
+    return job
+
+
+def _amd(maker: Images, release: int) -> Job:
+    """AMD's repositories for one release, of stand-ins."""
+
+    def job(done: Mapping[str, str]) -> str:
+        found = amd.repositories(support.load(), system_id(release))
+        args = {
+            "HOST": done[f"host-{release}"],
+            "ARCHIVE": recipes.ARCHIVE,
+            "SUITE": codename(release),
+            "BORROWED": " ".join(amd.borrowed_from(found)),
+        }
+        with scratch() as folder:
+            for name in ("Dockerfile", "build.sh"):
+                shutil.copy(AMD_CONTEXT / name, folder)
+            amd.lay(found, folder / "trees")
+            return _part(maker, f"amd-{release}", f"AMD's repositories, Debian {release}: STAND-IN", folder, args)
+
+    return job
+
+
+def _part(maker: Images, name: str, what: str, context: Path, args: Mapping[str, str]) -> str:
+    tag = f"{names.IMAGES}/{name}:{digest.of(digest.of_folder(context), dict(args))}"
+    return maker.built(tag, what, context, args)
 
 
 def _wheels(maker: Images, releases: Sequence[int]) -> str:
@@ -197,15 +257,22 @@ def _mirror(maker: Images, releases: Sequence[int], parts: Sequence[str]) -> Job
 
 
 #: Where each kind of part lies, in its own image and in the mirror.
-_FOLDERS = {"apt": "/srv/debian", "wheels": "/srv/pypi", "registry": "/var/lib/gpuhost-lab-registry"}
+_FOLDERS = {
+    "apt": "/srv/debian",
+    "kernels": "/srv/debian",
+    "amd": "/srv/amd",
+    "wheels": "/srv/pypi",
+    "registry": "/var/lib/gpuhost-lab-registry",
+}
 
 
 def mirror_dockerfile(server: str, parts: Mapping[str, str]) -> str:
     """The Dockerfile that puts the mirror together.
 
-    :param parts: images by part: `apt-…`, `wheels`, `registry-…`. A registry's storage is by content: several merge.
+    :param parts: images by part: `apt-…`, `amd-…`, `kernels-…`, `wheels`, `registry-…`. Parts of one kind merge.
     """
     copies = [f"COPY --from={image} {_FOLDERS[part.split('-')[0]]} {_FOLDERS[part.split('-')[0]]}"
               for part, image in parts.items()]  # fmt: skip
-    lines = [f"FROM {server}", *copies, "ARG SUITES", "RUN /usr/local/lib/gpuhost-lab/index-apt.sh ${SUITES}"]
+    scripts = "/usr/local/lib/gpuhost-lab"
+    lines = [f"FROM {server}", *copies, "ARG SUITES", f"RUN {scripts}/index-apt.sh ${{SUITES}} && {scripts}/index-amd.sh"]
     return "\n".join(lines) + "\n"

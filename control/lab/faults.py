@@ -13,11 +13,13 @@ from ipaddress import IPv4Address
 import docker
 from docker.models.containers import Container
 
-from control.lab import hosts, mirror, names, network
+from control.lab import build, hosts, mirror, names, network
 from control.lab.errors import LabError
 from control.lab.files import File, archive
 
 _SIGN = "/usr/local/lib/gpuhost-lab/sign.sh"
+_STATE = "/usr/local/lib/gpuhost-lab/archive-state.sh"
+_ARCHIVE = "/srv/debian"
 _OTHER_KEY = "/etc/gpuhost-lab/apt-other.asc"
 
 
@@ -62,11 +64,39 @@ def archive_signed_by_another_key() -> Iterator[str]:
     client, container = _mirror()
     secret, _, fingerprint = mirror.make_apt_key(client, str(container.attrs["Image"]))
     container.put_archive("/", archive({_OTHER_KEY.lstrip("/"): File(secret, mode=0o600)}))
-    _must(container, [_SIGN, _OTHER_KEY])
+    _must(container, [_SIGN, _ARCHIVE, _OTHER_KEY])
     try:
         yield fingerprint
     finally:
-        _must(container, [_SIGN])
+        _must(container, [_SIGN, _ARCHIVE])
+
+
+@contextmanager
+def newer_kernel(release: int) -> Iterator[str]:
+    """The mirror has a newer kernel with its headers beside the one that hosts of this Debian release have; gives what
+    `uname -r` says under it. Needs a mirror with that release's kernels."""
+    with _archive_state(release, "newer_kernel") as newer:
+        yield newer
+
+
+@contextmanager
+def headers_rotated_away(release: int) -> Iterator[str]:
+    """The mirror has neither the kernel that hosts of this Debian release have nor its headers any more, only the newer one
+    with its own; gives what `uname -r` says under it. Needs a mirror with that release's kernels."""
+    with _archive_state(release, "headers_rotated_away") as newer:
+        yield newer
+
+
+@contextmanager
+def _archive_state(release: int, state: str) -> Iterator[str]:
+    """The archive of one release is in a state of docker/lab/mirror/server/archive-state.sh; gives the newer kernel."""
+    _, container = _mirror()
+    suite = build.codename(release)
+    newer = _must(container, [_STATE, suite, state]).split()[-1]
+    try:
+        yield newer
+    finally:
+        _must(container, [_STATE, suite, "normal"])
 
 
 @contextmanager

@@ -48,14 +48,23 @@ def ssh_options(lab_dir: Path) -> list[str]:
     ]
 
 
-def wishes(lab_dir: Path, key_fingerprint: str) -> dict[str, Any]:
-    """What is wanted of every lab host; names as in docs/architecture.md, "Wishes"."""
+def wishes(lab_dir: Path, key_fingerprint: str, amd_fingerprint: str) -> dict[str, Any]:
+    """What is wanted of every lab host; names as in docs/architecture.md, "Wishes".
+
+    :param key_fingerprint: of the key that signs the mirror of Debian.
+    :param amd_fingerprint: of the key that stands in for AMD's.
+    """
     return {
         "sources_ca_certificates": [str(lab_dir / names.CA_CERTIFICATE.relative_to(names.LAB_DIR))],
         "sources_apt_url": names.APT_URL,
         "sources_apt_components": list(names.APT_COMPONENTS),
         "sources_apt_key": str(lab_dir / names.APT_KEY.relative_to(names.LAB_DIR)),
         "sources_apt_key_fingerprint": key_fingerprint,
+        "sources_amd_driver_url": names.amd_url("amdgpu"),
+        "sources_amd_rocm_url": names.amd_url("rocm"),
+        "sources_amd_core_url": names.amd_url("core"),
+        "sources_amd_key": str(lab_dir / names.AMD_KEY.relative_to(names.LAB_DIR)),
+        "sources_amd_key_fingerprint": amd_fingerprint,
         "sources_registry_mirrors": [names.REGISTRY_URL],
         "sources_python_index": names.PYTHON_INDEX,
         "sources_torch_index": names.PYTHON_INDEX,

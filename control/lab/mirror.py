@@ -1,10 +1,12 @@
-"""The mirror: one container that stands in for the Debian archive, PyPI and docker.io."""
+"""The mirror: one container that stands in for the Debian archive, AMD's repositories, PyPI and docker.io."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import docker
 import requests
@@ -16,17 +18,56 @@ from control.lab.errors import LabError
 from control.lab.files import File, archive
 from control.lab.keys import Authority, write_private
 
-_SECRET = names.APT_DIR / "secret.asc"
-_FINGERPRINT = names.APT_DIR / "fingerprint"
 _READY_S = 20.0
 
 
-def up(client: docker.DockerClient, image: str, address: IPv4Address, releases: Sequence[int]) -> bool:
-    """The mirror runs from this image at this address and answers; True if it was started now."""
-    ensure_apt_key(client, image)
+@dataclass(frozen=True)
+class SigningKey:
+    """A key that signs archives of the mirror: its secret half, its public half and its fingerprint are files of `.lab`."""
+
+    public: Path
+    of: str
+
+    @property
+    def secret(self) -> Path:
+        return self.public.parent / "secret.asc"
+
+    @property
+    def _fingerprint(self) -> Path:
+        return self.public.parent / "fingerprint"
+
+    def exists(self) -> bool:
+        return self.secret.is_file() and self.public.is_file() and self._fingerprint.is_file()
+
+    def fingerprint(self) -> str:
+        """40 hexadecimal digits."""
+        return self._fingerprint.read_text().strip()
+
+    def ensure(self, client: docker.DockerClient, image: str) -> None:
+        """The key exists. gpg runs in the mirror's image."""
+        if self.exists():
+            return
+        secret, public, fingerprint = make_apt_key(client, image, self.of)
+        write_private(self.secret, secret)
+        self.public.write_text(public)
+        self._fingerprint.write_text(f"{fingerprint}\n")
+
+
+_APT = SigningKey(names.APT_KEY, "gpuhost lab archive (a stand-in)")
+_AMD = SigningKey(names.AMD_KEY, "gpuhost lab: a stand-in for AMD")
+
+
+def up(
+    client: docker.DockerClient, image: str, address: IPv4Address, releases: Sequence[int], kernels: Sequence[int] = ()
+) -> bool:
+    """The mirror runs from this image at this address and answers; True if it was started now.
+
+    :param releases: Debian releases that the image has; ``kernels``: those of which it has kernels.
+    """
+    ensure_keys(client, image)
     authority = Authority(names.CA_DIR)
     authority.ensure()
-    wanted = digest.of(image, str(address), authority.certificate.read_text(), apt_fingerprint())
+    wanted = digest.of(image, str(address), authority.certificate.read_text(), apt_fingerprint(), amd_fingerprint())
     container = find(client)
     if container is not None and container.labels.get(names.INPUT_LABEL) != wanted:
         container.remove(force=True, v=True)
@@ -34,7 +75,11 @@ def up(client: docker.DockerClient, image: str, address: IPv4Address, releases: 
     if container is not None and container.status == "running":
         return False
     if container is None:
-        labels = {names.INPUT_LABEL: wanted, names.RELEASES_LABEL: " ".join(map(str, releases))}
+        labels = {
+            names.INPUT_LABEL: wanted,
+            names.RELEASES_LABEL: " ".join(map(str, releases)),
+            names.KERNELS_LABEL: " ".join(map(str, kernels)),
+        }
         container = _create(client, image, address, authority, labels)
     container.start()
     wait_ready(container, address)
@@ -50,35 +95,45 @@ def find(client: docker.DockerClient) -> Container | None:
 
 def releases(client: docker.DockerClient) -> set[int]:
     """Debian releases that the mirror has: it keeps them while it lives, so that hosts may come and go."""
+    return _labelled(client, names.RELEASES_LABEL)
+
+
+def kernels(client: docker.DockerClient) -> set[int]:
+    """Debian releases whose kernels the mirror has; kept as :func:`releases` are."""
+    return _labelled(client, names.KERNELS_LABEL)
+
+
+def _labelled(client: docker.DockerClient, label: str) -> set[int]:
     container = find(client)
-    return {int(one) for one in container.labels.get(names.RELEASES_LABEL, "").split()} if container else set()
+    return {int(one) for one in container.labels.get(label, "").split()} if container else set()
 
 
 def has_apt_key() -> bool:
-    return _SECRET.is_file() and names.APT_KEY.is_file() and _FINGERPRINT.is_file()
+    return _APT.exists() and _AMD.exists()
 
 
 def apt_fingerprint() -> str:
     """Fingerprint of the key that signs the lab's archive (40 hexadecimal digits)."""
-    return _FINGERPRINT.read_text().strip()
+    return _APT.fingerprint()
 
 
-def ensure_apt_key(client: docker.DockerClient, image: str) -> None:
-    """`.lab/apt` has a signing key, its public half and its fingerprint. gpg runs in the mirror's image."""
-    if has_apt_key():
-        return
-    secret, public, fingerprint = make_apt_key(client, image)
-    write_private(_SECRET, secret)
-    names.APT_KEY.write_text(public)
-    _FINGERPRINT.write_text(f"{fingerprint}\n")
+def amd_fingerprint() -> str:
+    """Fingerprint of the key that stands in for AMD's (40 hexadecimal digits)."""
+    return _AMD.fingerprint()
 
 
-def make_apt_key(client: docker.DockerClient, image: str) -> tuple[str, str, str]:
+def ensure_keys(client: docker.DockerClient, image: str) -> None:
+    """`.lab` has the keys that sign the lab's archives."""
+    _APT.ensure(client, image)
+    _AMD.ensure(client, image)
+
+
+def make_apt_key(client: docker.DockerClient, image: str, of: str = _APT.of) -> tuple[str, str, str]:
     """A new signing key: secret and public half, armoured, and the fingerprint."""
     mark = "-----gpuhost-----"
     script = f"""
         export GNUPGHOME=$(mktemp -d)
-        gpg --batch --quiet --passphrase '' --quick-gen-key 'gpuhost lab archive (a stand-in)' rsa3072 sign never
+        gpg --batch --quiet --passphrase '' --quick-gen-key '{of}' rsa3072 sign never
         gpg --batch --quiet --armor --export-secret-keys; echo '{mark}'
         gpg --batch --quiet --armor --export; echo '{mark}'
         gpg --batch --with-colons --list-keys | awk -F: '$1 == "fpr" {{print $10; exit}}'
@@ -109,7 +164,9 @@ def _create(
             {
                 "etc/gpuhost-lab/tls.crt": File(certificate),
                 "etc/gpuhost-lab/tls.key": File(key, mode=0o600),
-                "etc/gpuhost-lab/apt-secret.asc": File(_SECRET.read_text(), mode=0o600),
+                "etc/gpuhost-lab/apt-secret.asc": File(_APT.secret.read_text(), mode=0o600),
+                "etc/gpuhost-lab/amd-secret.asc": File(_AMD.secret.read_text(), mode=0o600),
+                **{f"srv/amd/{path}": File(_AMD.public.read_text()) for path in names.AMD_KEY_FILES},
             }
         ),
     )

@@ -22,6 +22,8 @@ SPEC_LABEL = "org.gpuhost.lab.spec"
 INPUT_LABEL = "org.gpuhost.lab.input"
 #: Debian releases that a mirror has.
 RELEASES_LABEL = "org.gpuhost.lab.releases"
+#: Debian releases whose kernels a mirror has.
+KERNELS_LABEL = "org.gpuhost.lab.kernels"
 #: On build stages that no image keeps.
 STAGE_LABEL = "org.gpuhost.lab.stage"
 #: On images that take the place of another.
@@ -34,6 +36,9 @@ CA_DIR = LAB_DIR / "ca"
 CA_CERTIFICATE = CA_DIR / "ca.crt"
 APT_DIR = LAB_DIR / "apt"
 APT_KEY = APT_DIR / "gpuhost-lab.asc"
+#: The key that stands in for AMD's, with another fingerprint than theirs.
+AMD_DIR = LAB_DIR / "amd"
+AMD_KEY = AMD_DIR / "gpuhost-lab-amd.asc"
 HOSTS_DIR = LAB_DIR / "hosts"
 
 SITE = "lab"
@@ -46,8 +51,23 @@ APT_URL = f"https://{MIRROR}/debian"
 PYTHON_INDEX = f"https://{MIRROR}/pypi/simple"
 REGISTRY_URL = f"https://{MIRROR}:{REGISTRY_PORT}"
 APT_COMPONENTS = ("main", "non-free-firmware")
+AMD_URL = f"https://{MIRROR}/amd"
+#: Where each of AMD's repositories lies below AMD_URL, by id in support/repositories.yml: what is its `base_url` at AMD's.
+AMD_FOLDERS = {"amdgpu": "amdgpu", "rocm": "rocm", "graphics": "graphics", "core": "core/packages"}
+#: Where AMD has its keys, below AMD_URL.
+AMD_KEY_FILES = ("rocm/rocm.gpg.key", "core/gpg/packages.gpg")
+#: In each suite of AMD's in the mirror: what its Release file says.
+AMD_RELEASE_CONF = "release.conf"
 #: The model that the Ollama stand-in offers to pull.
 MODEL = "gpuhost-lab-tiny"
+
+
+def amd_url(repository: str, variant: str | None = None) -> str:
+    """The address of a stand-in for one of AMD's repositories, as `sources_amd_…_url` takes it.
+
+    :param variant: a driver with a trouble, of :func:`control.lab.amd_driver.variants`; only for ``amdgpu``.
+    """
+    return "/".join([AMD_URL, *([variant] if variant else []), AMD_FOLDERS[repository]])
 
 
 def labels(**more: str) -> dict[str, str]:

@@ -15,6 +15,8 @@ from control.lab.wheels import WheelSet
 
 #: Where Debian's archive is. Builds and mmdebstrap fetch from there; apt verifies its signatures.
 ARCHIVE = "http://deb.debian.org/debian"
+#: Where Debian's archive for security is: it has newer kernels than the other.
+SECURITY_ARCHIVE = "http://deb.debian.org/debian-security"
 #: What a lab host's base system has of itself, before docker/lab/host adds a server's packages.
 HOST_INCLUDE = ("ca-certificates",)
 

@@ -76,7 +76,7 @@ def write_site(client: docker.DockerClient) -> None:
     inventory.write(
         names.SITE_DIR,
         inventory.hosts(specs, addresses, names.LAB_DIR),
-        inventory.wishes(names.LAB_DIR, mirror.apt_fingerprint()),
+        inventory.wishes(names.LAB_DIR, mirror.apt_fingerprint(), mirror.amd_fingerprint()),
     )
 
 

@@ -16,6 +16,7 @@ from control.paths import ROLES_DIR
 SPACED = Path("/home/a user/gpuhost clone/.lab")
 ADDRESSES = {"gpuhost-lab-1": "10.213.77.11", "gpuhost-lab-2": "10.213.77.12"}
 FINGERPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
+AMD_FINGERPRINT = "76543210FEDCBA9876543210FEDCBA9876543210"
 
 
 def group() -> dict:
@@ -49,12 +50,12 @@ def test_every_wish_is_a_variable_of_a_role() -> None:
         for path in ROLES_DIR.glob("*/meta/argument_specs.yml")
         for name in yaml.safe_load(path.read_text())["argument_specs"]["main"].get("options", {})
     }
-    wishes = {*inventory.wishes(SPACED, FINGERPRINT), "pytorch_build"}
+    wishes = {*inventory.wishes(SPACED, FINGERPRINT, AMD_FINGERPRINT), "pytorch_build"}
     assert wishes <= known
 
 
 def test_every_source_is_the_mirror() -> None:
-    wishes = inventory.wishes(SPACED, FINGERPRINT)
+    wishes = inventory.wishes(SPACED, FINGERPRINT, AMD_FINGERPRINT)
     urls = [wishes["sources_apt_url"], wishes["sources_python_index"], wishes["sources_torch_index"]]
     urls += wishes["sources_registry_mirrors"]
     assert all(url.startswith("https://gpuhost-lab-mirror") for url in urls)
@@ -62,7 +63,7 @@ def test_every_source_is_the_mirror() -> None:
 
 
 def test_what_is_written_is_read_back_and_an_equal_file_is_left_alone(tmp_path: Path) -> None:
-    wishes = inventory.wishes(SPACED, FINGERPRINT)
+    wishes = inventory.wishes(SPACED, FINGERPRINT, AMD_FINGERPRINT)
     inventory.write(tmp_path, {"gpuhost": group()}, wishes)
     path = tmp_path / "group_vars" / "all" / "lab.yml"
     assert yaml.safe_load(path.read_text()) == wishes
@@ -73,4 +74,4 @@ def test_what_is_written_is_read_back_and_an_equal_file_is_left_alone(tmp_path: 
 
 @pytest.mark.parametrize("word", ["PRIVATE", "secret"])
 def test_the_inventory_holds_paths_and_no_secrets(word: str) -> None:
-    assert word not in yaml.safe_dump([group(), inventory.wishes(SPACED, FINGERPRINT)])
+    assert word not in yaml.safe_dump([group(), inventory.wishes(SPACED, FINGERPRINT, AMD_FINGERPRINT)])

@@ -1,12 +1,17 @@
 #!/bin/sh
-# sign.sh [KEY]: every suite is signed with the secret key in the file KEY (default: the lab's own).
+# sign.sh FOLDER [KEY]: every suite below the folder is signed with the secret key in the file KEY (default: the lab's own
+# for Debian, or the one that stands in for AMD's).
 set -eu
-key=${1:-/etc/gpuhost-lab/apt-secret.asc}
+case $1 in
+    /srv/amd*) key=/etc/gpuhost-lab/amd-secret.asc ;;
+    *) key=/etc/gpuhost-lab/apt-secret.asc ;;
+esac
+key=${2:-$key}
 GNUPGHOME=$(mktemp -d)
 export GNUPGHOME
 trap 'gpgconf --kill gpg-agent; rm -rf "$GNUPGHOME"' EXIT
 gpg --batch --quiet --import "$key"
-for release in /srv/debian/dists/*/Release; do
+find "$1" -path '*/dists/*' -name Release | while read -r release; do
     folder=${release%/Release}
     gpg --batch --yes --quiet --clearsign --output "$folder/InRelease.new" "$release"
     gpg --batch --yes --quiet --armor --detach-sign --output "$folder/Release.gpg" "$release"

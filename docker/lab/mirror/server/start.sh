@@ -1,7 +1,9 @@
 #!/bin/bash
-# The mirror: signs its archive with the lab's key and serves until the first of its servers ends.
+# The mirror: signs its archives with the lab's keys and serves until the first of its servers ends.
 set -eu
-/usr/local/lib/gpuhost-lab/sign.sh
+for tree in /srv/debian /srv/amd; do
+    [ ! -d "$tree" ] || /usr/local/lib/gpuhost-lab/sign.sh "$tree"
+done
 address=$(hostname --ip-address | cut -d' ' -f1)
 trap 'kill $(jobs -p)' TERM INT
 # Answers for the mirror alone; every other name does not exist, at once.

@@ -1,0 +1,1 @@
+/* Nothing special: it compiles. */

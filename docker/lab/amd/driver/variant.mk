@@ -1,0 +1,3 @@
+# Nothing special: it builds.
+VARIANT_BEFORE :=
+VARIANT_CFLAGS :=
