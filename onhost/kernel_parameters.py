@@ -32,7 +32,7 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 _VALUE = re.compile(r"^[A-Za-z0-9_.,:/@%+=-]+$")
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
 _ENTRY = re.compile(r"^\s*linux(?:efi|16)?\s+\S+(.*)$", re.MULTILINE)
-_KERNELS = re.compile(r"### BEGIN \S*/10_linux ###(.*?)### END \S*/10_linux ###", re.DOTALL)
+_KERNELS = re.compile(r"### BEGIN \S*/10_linux ###(.*?)(?:### END \S*/10_linux ###|\Z)", re.DOTALL)
 
 #: ``{"name", "value"}``; value None is a parameter that stands alone.
 Parameter = dict[str, Any]
