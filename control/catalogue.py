@@ -128,6 +128,32 @@ _HOST = _stopping(
         "set amdgpu_driver to auto or inbox, or load a driver yourself; --cpu goes without the GPU",
     ),
     (
+        "GH-DRIVER-SYSTEM",
+        "AMD has no driver for the system",
+        "its packages are made for the systems in the truth table",
+        "set amdgpu_driver to auto or inbox, the kernel's own[; the nearest system that AMD has one for is {near}]",
+    ),
+    (
+        "GH-DRIVER-VERSION",
+        "No release of AMD's driver fits",
+        "a driver that does not go with kernel, GPU or ROCm does not build, does not load, or fails at work",
+        "[set amdgpu_driver_version: {near}, the nearest that fits; or ]set amdgpu_driver to inbox; `./gpuhost "
+        "support` shows what goes together",
+    ),
+    (
+        "GH-KERNEL-OLD",
+        "A kernel that is older than the GPU",
+        "its driver cannot start the GPU, and there is no other driver for it here",
+        "[`apt-get install {package}` and reboot, or ]install Linux {since} or newer; --cpu goes without the GPU",
+    ),
+    (
+        "GH-HEADERS-NONE",
+        "No headers for the kernels that boot",
+        "AMD's driver is built on the host and needs them",
+        "[`apt-get install {near}` and make the host boot that kernel; or ]update the kernel from the "
+        "distribution's own sources, or set amdgpu_driver to inbox",
+    ),
+    (
         "GH-GPU-INIT-FAILED",
         "The driver is loaded and could not start the GPU",
         "a loaded module and /dev/kfd are no proof of a GPU: KFD lists only the processor",
@@ -168,6 +194,18 @@ _HOST = _stopping(
         "Not enough room on a disk",
         "the run would stop half-way with the disk full",
         "free {missing} on {mount} or make it larger; services_data_root can point to another disk",
+    ),
+    (
+        "GH-BOOT-SMALL",
+        "Not enough room for kernels",
+        "a kernel or its initial ramdisk that is cut short does not boot",
+        "free {missing} on {mount}: `apt-get autoremove --purge` takes away kernels that no longer boot",
+    ),
+    (
+        "GH-CONFIRM",
+        "Something that has to be agreed to",
+        "a working driver would be replaced, or the machine that gpuhost runs on rebooted",
+        "run the same command with --yes, or set preflight_confirmed in the site, after a look at `./gpuhost plan`",
     ),
     (
         "GH-NET-DNS",
@@ -498,6 +536,50 @@ _WARNINGS = _passing(
         "A program asks for a newer driver",
         "with an older one Ollama's GPU discovery hangs for 30 s, and then it runs on the processor",
         "[set amdgpu_driver: dkms, amdgpu_driver_version: {version}; or ]update the kernel and use its own driver",
+    ),
+    (
+        "GH-DRIVER-UNLISTED",
+        "A GPU that AMD does not list for its driver",
+        "most such cards work; AMD tests and answers for those in its tables only",
+        "nothing to do if you want it; otherwise set amdgpu_driver to inbox, the kernel's own",
+    ),
+    (
+        "GH-DRIVER-UNTRIED",
+        "It is not known whether the driver builds for the kernel",
+        "a build in a scratch folder comes first: if it fails, nothing has changed",
+        "nothing to do; leave amdgpu_driver_version empty for a release that is known to build",
+    ),
+    (
+        "GH-KERNEL-NEWER",
+        "The host gets a newer kernel",
+        "the mirror has no headers of the one that runs, so nothing can be built for it",
+        "nothing to do: `up` installs {kernel} with its headers and reboots into it once",
+    ),
+    (
+        "GH-KERNEL-NEXT",
+        "The kernel that boots next does not have AMD's driver",
+        "after the next reboot programs meet another driver, or none",
+        "install that kernel's headers and `dkms autoinstall -k {kernel}`, or boot another kernel by default",
+    ),
+    (
+        "GH-MOK-NEEDED",
+        "The key that signs the driver has to be enrolled",
+        "under Secure Boot the kernel loads only modules whose key is known; a person enrols it at the console, once",
+        "`up` hands the key in and stops; reboot, choose Enroll MOK, Continue, Yes in the blue screen, type the "
+        "one-time password, Reboot; then run `up` again",
+    ),
+    (
+        "GH-MOK-PENDING",
+        "The key that signs the driver waits for its enrolment",
+        "until then the kernel refuses the driver",
+        "reboot with a console at hand: Enroll MOK, Continue, Yes, the one-time password, Reboot; no blue screen "
+        "means that the request was lost: `mokutil --import` it again",
+    ),
+    (
+        "GH-SIGNING-NO-WAY",
+        "The kernel refuses every driver that is built here",
+        "it takes signed modules only, and without UEFI and shim no key of this host can become known to it",
+        "take module.sig_enforce or lockdown off the kernel command line and reboot, or set amdgpu_driver to inbox",
     ),
     (
         "GH-GPU-RESERVED",
