@@ -88,7 +88,7 @@ def _asked(ctx: Context, stream: str, version: str) -> Outcome:
         there = ", ".join(row.version for row in rows)
         seen = f"rocm_version is {version}; of the stream {stream} {ctx.system.name} has {there}"
         return _refused(ctx, "GH-ROCM-VERSION", seen, "rocm.missing-version")
-    built = [row for row in exact if _built(ctx, row)]
+    built = sorted((row for row in exact if _runs(ctx, row)), key=lambda row: not _native(ctx, row))
     if not built:
         seen = f"ROCm {exact[0].version} ({stream}) has no kernels for {' or '.join(ctx.targets)}"
         return _refused(ctx, "GH-ROCM-TARGET", seen, "rocm.no-target")
@@ -103,9 +103,25 @@ def _asked(ctx: Context, stream: str, version: str) -> Outcome:
     return _row(ctx, fitting[0], why, "rocm.asked" if version else "rocm.newest")
 
 
-def _built(ctx: Context, row: Rocm) -> bool:
-    """Whether the libraries have kernels for a used GPU. A row that does not say, as one with tools alone, fits any."""
-    return not row.built_targets or not ctx.targets or any(gfx in row.built_targets for gfx in ctx.targets)
+def _kernels(ctx: Context, row: Rocm) -> dict[str, str]:
+    """Used target -> the target whose kernels it runs: its own, or those of a sibling by override."""
+    found = {}
+    for gfx in ctx.targets:
+        target = ctx.table.target(gfx)
+        for one in (gfx, target.override_gfx if target else None):
+            if one in row.built_targets:
+                found.setdefault(gfx, str(one))
+    return found
+
+
+def _runs(ctx: Context, row: Rocm) -> bool:
+    """Whether the libraries have kernels that a used GPU runs. A row of tools alone fits any."""
+    return not row.built_targets or not ctx.targets or bool(_kernels(ctx, row))
+
+
+def _native(ctx: Context, row: Rocm) -> bool:
+    """Whether the first GPU needs no override."""
+    return not row.built_targets or not ctx.gfx or ctx.gfx in row.built_targets
 
 
 def _row(ctx: Context, row: Rocm, why: str, rule: str) -> Outcome:
@@ -115,7 +131,7 @@ def _row(ctx: Context, row: Rocm, why: str, rule: str) -> Outcome:
     replaced = rocm_replaced.decide(ctx, row)
     part = {
         **_part(row.stream, row.version, level),
-        "packages": _names(ctx, chosen.names),
+        "packages": _names(chosen.names, list(_kernels(ctx, row).values()) or ctx.targets),
         "repositories": [repositories.entry(ctx, one, row.directory) for one in row.repositories],
         "remove": replaced.part["remove"],
         "prefix": row.prefix,
@@ -126,8 +142,8 @@ def _row(ctx: Context, row: Rocm, why: str, rule: str) -> Outcome:
         "row": row.id,
     }
     choice = f"{row.stream} {row.version}, {level}"
-    decisions = [Decision("rocm", choice, f"{why}{_support(ctx, row)}", rule), *_opt_rocm(row), *replaced.decisions]
-    return Outcome(part, decisions, replaced.findings)
+    decision = Decision("rocm", choice, f"{why}{_support(ctx, row)}", rule)
+    return Outcome(part, [decision, *_override(ctx, row), *_opt_rocm(row), *replaced.decisions], replaced.findings)
 
 
 def _support(ctx: Context, row: Rocm) -> str:
@@ -135,12 +151,24 @@ def _support(ctx: Context, row: Rocm) -> str:
     if not row.targets or not ctx.targets:
         return ""
     unlisted = [gfx for gfx in ctx.targets if gfx not in row.targets]
-    return f"; {' and '.join(unlisted)} runs on it and is not in AMD's list" if unlisted else "; AMD lists the GPU for it"
+    return f"; {' and '.join(unlisted)} is not in AMD's list for it" if unlisted else "; AMD lists the GPU for it"
 
 
-def _names(ctx: Context, names: Sequence[str]) -> list[str]:
-    """Package names, those for one target once for each used target."""
-    found = [name.replace("{gfx}", gfx) for name in names for gfx in (ctx.targets if "{gfx}" in name else [""])]
+def _override(ctx: Context, row: Rocm) -> list[Decision]:
+    """For a GPU that runs a sibling's kernels: what programs need, and that nothing sets it for all of them."""
+    found = []
+    for gfx, runs in _kernels(ctx, row).items():
+        target = ctx.table.target(gfx)
+        if gfx != runs and target:
+            why = f"ROCm {row.version} has no kernels for {gfx}, those for {runs} run on it; host-wide it harms others"
+            choice = f"each program sets {target.override} for itself"
+            found.append(Decision("override for programs of the host's ROCm", choice, why, "override.rocm"))
+    return found
+
+
+def _names(names: Sequence[str], targets: Sequence[str]) -> list[str]:
+    """Package names, those of one target once for each target."""
+    found = [name.replace("{gfx}", gfx) for name in names for gfx in (targets if "{gfx}" in name else [""])]
     return list(dict.fromkeys(found))
 
 
@@ -181,7 +209,8 @@ def _refused(ctx: Context, finding_id: str, seen: str, rule: str) -> Outcome:
 def _nearest(ctx: Context) -> Rocm | None:
     """The newest ROCm that goes with system, GPU and driver; of AMD's where there is one."""
     rows = [row for stream in (CORE, CLASSIC, DISTRO) for row in ctx.table.rocm_rows(stream, ctx.system.id)]
-    return next((row for row in rows if _built(ctx, row) and compat.rocm_fits(ctx, row)), None)
+    fitting = [row for row in rows if _runs(ctx, row) and compat.rocm_fits(ctx, row)]
+    return min(fitting, key=lambda row: not _native(ctx, row), default=None)
 
 
 def _wrong_driver(ctx: Context, row: Rocm) -> Outcome:

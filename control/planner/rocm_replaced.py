@@ -23,8 +23,8 @@ _CORE = re.compile(r"amdrocm(?:-[a-z-]*[a-z])?(?P<version>\d+\.\d+)?(?:-.+)?")
 _DRIVER = re.compile(r"amdgpu.*|libdrm.*|linux-.*")
 #: Addresses of AMD's ROCm repositories, as amdgpu-install and AMD's guides write them.
 _ADDRESS = re.compile(r"repo\.radeon\.com/(?:rocm|graphics)|repo\.amd\.com/rocm")
-#: Kinds of leftovers that are ROCm's whatever they say.
-_KINDS = ("pin", "linker")
+#: Kinds of leftovers that are ROCm's whatever they say. Keys stay: a source that stays may be signed by one.
+_KINDS = ("pin", "linker", "extra_groups")
 
 
 def classic_release(name: str, version: str) -> str | None:
@@ -70,7 +70,7 @@ def _other_streams(ctx: Context, row: Rocm) -> dict[str, str]:
 
 
 def _other_releases(ctx: Context, row: Rocm) -> dict[str, str]:
-    """Of the same stream: all of another classic release; of the Core SDK, whose releases stand side by side, gpuhost's own."""
+    """Of the same stream: all of another classic release; of the Core SDK, whose releases stand side by side, our own."""
     packages = _installed(ctx)
     if row.stream == "classic":
         others = {name: one for name, version in packages.items() if (one := classic_release(name, version))}

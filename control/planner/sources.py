@@ -6,6 +6,7 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from control.planner import repositories
 from control.planner.model import Context, Decision, Outcome
 
 if TYPE_CHECKING:
@@ -79,17 +80,34 @@ def needs_urls(ctx: Context) -> list[str]:
     urls: list[str] = []
     images = missing_images(ctx)
     pip_on_host = ctx.parts["pytorch"]["requirements"] and not venv_present(ctx)
-    if missing_packages(ctx):
+    missing = missing_packages(ctx)
+    if missing:
         urls += _release_files(ctx)
+    urls += _vendors(ctx, missing)
     if any(image.get("pull") for image in images):
         urls += [f"{url.rstrip('/')}/v2/" for url in ctx.wishes["sources_registry_mirrors"] or [DOCKER_HUB]]
     if pip_on_host:
-        urls += [ctx.parts["pytorch"]["index_url"], *ctx.parts["pytorch"]["extra_index_urls"]]
+        urls += map(_folder, [ctx.parts["pytorch"]["index_url"], *ctx.parts["pytorch"]["extra_index_urls"]])
     for image in images:
         args = (image.get("build") or {}).get("args", {})
-        urls += [args[name] for name in ("PIP_INDEX_URL", "TORCH_INDEX_URL") if args.get(name)]
-    # An index answers at its folder, with a slash at the end.
-    return list(dict.fromkeys(url if url.endswith(("/", "Release")) else f"{url}/" for url in urls))
+        urls += [_folder(args[name]) for name in ("PIP_INDEX_URL", "TORCH_INDEX_URL") if args.get(name)]
+    return list(dict.fromkeys(urls))
+
+
+def _folder(url: str) -> str:
+    """An index answers at its folder, with a slash at the end."""
+    return url if url.endswith("/") else f"{url}/"
+
+
+def _vendors(ctx: Context, missing: set[str]) -> list[str]:
+    """Release files and keys of the repositories that a role still has to fetch from."""
+    urls = []
+    for part in (ctx.parts["amdgpu"], ctx.parts["rocm"]):
+        if not missing & set(part.get("packages") or []):
+            continue
+        for repository in part.get("repositories") or []:
+            urls += [repositories.release_file(repository), *filter(None, [repository["key"]["url"]])]
+    return urls
 
 
 def _release_files(ctx: Context) -> list[str]:
