@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from control.planner import (
     access,
+    amdgpu,
     disk,
     driver,
     engine,
     expected,
     gpu,
+    kernels,
     memory,
     ports,
     rocm,
@@ -47,7 +49,7 @@ _ROLES = (
 
 #: Keys of a part that other decisions read and no role does.
 _INTERNAL = {
-    "amdgpu": ("source",),
+    "amdgpu": amdgpu.INTERNAL,
     "rocm": ("tools", "row"),
     "gpu_access": ("nodes",),
     "pytorch": ("row", "version"),
@@ -65,7 +67,11 @@ class Plan:
     decisions: list[Decision] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     cost: dict[str, Any] = field(default_factory=lambda: {"download_bytes": 0, "disk_bytes": 0, "reboot": False})
+    boot: dict[str, Any] = field(default_factory=lambda: {"next": None, "built": {}})
     needs_urls: list[str] = field(default_factory=list)
+    #: Packages whose candidates on the host's mirror would settle the plan, and the working driver that goes, in words.
+    asks: list[str] = field(default_factory=list)
+    replaces: str = ""
     roles: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -79,6 +85,7 @@ class Plan:
             "decisions": [one.as_dict() for one in self.decisions],
             "findings": [one.as_dict() for one in self.findings],
             "cost": self.cost,
+            "boot": self.boot,
             "needs_urls": self.needs_urls,
             "roles": self.roles,
         }
@@ -111,7 +118,9 @@ def plan(snapshot: Mapping[str, Any], wishes: Mapping[str, Any], table: Table, h
     _note(made, cost)
     made.cost = cost.part
     made.findings += system.kernel_holes(ctx)
+    made.boot = kernels.boot(ctx)
     made.needs_urls = sources.needs_urls(ctx)
+    made.asks, made.replaces = ctx.parts["amdgpu"]["asks"], ctx.parts["amdgpu"]["replaces"]
     made.roles = {role: _public(role, part) for role, part in ctx.parts.items()}
     made.findings.sort(key=lambda finding: ("refuse", "warn", "note").index(finding.level))
     return made

@@ -43,7 +43,7 @@ def decide(ctx: Context) -> Outcome:
     cost = {
         "download_bytes": sum(item.download for item in items),
         "disk_bytes": sum(item.disk for item in items),
-        "reboot": False,
+        "reboot": bool(ctx.parts["amdgpu"]["reboots"]) and ctx.wishes["amdgpu_reboot"] != "never",
     }
     return Outcome(cost, findings=_too_small(ctx, items))
 
@@ -55,7 +55,7 @@ def _items(ctx: Context) -> Iterator[Item]:
             yield Item(", ".join(group.names), "/usr", group)
     rocm = ctx.table.rocm_row("distro", ctx.system.id)
     if rocm and missing & set(rocm.packages.names):
-        yield Item("ROCm's tools", "/usr", rocm.packages)
+        yield Item("ROCm's tools", "/usr", rocm.packages.runtime)
     yield from _torch(ctx, missing)
     for image in missing_images(ctx):
         yield Item(image["name"], IMAGES, _image_size(ctx, image))

@@ -18,13 +18,25 @@ def decide(ctx: Context) -> Outcome:
         "simulated": ctx.simulated,
         "level": ctx.wishes["verify_level"],
         "gpus": [{"pci": gpu.pci, "gfx": gpu.gfx, "name": gpu.name} for gpu in ctx.used],
-        "driver": {"source": driver["source"], "module": driver["module"]},
+        "driver": _driver(driver),
         "access": _access(ctx),
         "rocm": {"stream": rocm["stream"], "tools": list(rocm["tools"])},
         "torch": _torch(ctx),
         "services": _services(ctx),
     }
     return Outcome({"prefix": PREFIX, "expected": expected})
+
+
+def _driver(part: dict[str, Any]) -> dict[str, Any]:
+    """``signed``: the kernel takes signed modules only, and this one is built on the host."""
+    return {
+        "source": part["kind"],
+        "module": part["module"],
+        "version": part["version"],
+        "kernels": list(part["kernels"]),
+        "signed": part["sign"] is not None,
+        "parameters": list(part["parameters"]),
+    }
 
 
 def _access(ctx: Context) -> dict[str, Any]:

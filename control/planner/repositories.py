@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from control.planner.model import Context
+from onhost import openpgp
 
 if TYPE_CHECKING:
     from control.rows import Repository
@@ -44,7 +45,7 @@ def _mirror(ctx: Context, row: Repository) -> str:
 def _key(ctx: Context, row: Repository) -> dict[str, Any]:
     """The vendor's key; a site's own signs its own mirrors only."""
     if _mirror(ctx, row) and ctx.wishes["sources_amd_key"]:
-        fingerprint = str(ctx.wishes["sources_amd_key_fingerprint"]).replace(" ", "").upper()
+        fingerprint = openpgp.normalised(str(ctx.wishes["sources_amd_key_fingerprint"]))
         return {"url": None, "src": ctx.wishes["sources_amd_key"], "fingerprint": fingerprint}
     key = ctx.table.key(row.key)
     return {"url": key.url, "src": None, "fingerprint": key.fingerprint}

@@ -1,0 +1,33 @@
+"""Kernel parameters: those that the plan wants, as far as a drop-in of GRUB's can bring them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from control.planner import memory
+from control.planner.model import Context, Decision, Outcome
+
+GRUB = "grub"
+
+
+def decide(ctx: Context, part: Mapping[str, Any]) -> Outcome:
+    """``part["parameters"]``: ``{name, value}`` of each. Where the host does not start by GRUB, a person has to set them.
+
+    :param part: the role's part so far: what is wanted depends on whose driver will be at work.
+    """
+    if part["driver"] == "none" or ctx.wishes["amdgpu_kernel_parameters"] == "none":
+        return Outcome({"parameters": []})
+    wanted = memory.wanted(replace(ctx, parts={**ctx.parts, "amdgpu": dict(part)}))
+    loader = (ctx.mapping("kernel").get("boot") or {}).get("loader")
+    if loader == GRUB:
+        decisions = [Decision(f"kernel parameter {name}", value, why, rule) for name, value, why, rule in wanted]
+        return Outcome({"parameters": [{"name": name, "value": value} for name, value, _, _ in wanted]}, decisions)
+    there = str(ctx.mapping("kernel").get("cmdline") or "").split()
+    missing = [word for name, value, _, _ in wanted if (word := f"{name}={value}") not in there]
+    if not missing:
+        return Outcome({"parameters": []})
+    seen = f"the host starts by {loader or 'a boot loader that is not known'}; it is to have {' '.join(missing)}"
+    found = ctx.finding("GH-KERNEL-PARAMETER-MANUAL", seen, words=" ".join(missing))
+    return Outcome({"parameters": []}, findings=[found])

@@ -1,0 +1,83 @@
+"""Secure Boot: whether the kernel takes a module that was built here, and what a person has to do for it.
+
+Under Secure Boot, and with ``module.sig_enforce=1`` or a lockdown, the kernel loads only modules signed with a key that the
+firmware's or the machine owner's list holds. DKMS signs with a key of the host's own; shim's MokManager enrols it, at the
+console, once, before the kernel starts. No program can do that in a person's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from control.planner.model import Context, Decision
+
+if TYPE_CHECKING:
+    from control.findings import Finding
+
+ENROLLED, PENDING, NEEDED = "enrolled", "pending", "needed"
+
+
+@dataclass(frozen=True)
+class Signing:
+    """``sign`` is the part's entry: None where the kernel takes any module."""
+
+    sign: dict[str, Any] | None
+    decisions: Sequence[Decision] = ()
+    findings: Sequence[Finding] = ()
+
+
+def decide(ctx: Context) -> Signing:
+    """What a module that is built on this host needs before its kernel loads it."""
+    kernel = ctx.mapping("kernel")
+    state, signing = kernel.get("secure_boot"), kernel.get("signing") or {}
+    why = _enforced(state, signing)
+    if why is None:
+        return Signing(None, [_off(state)])
+    key = _key(signing.get("keys") or [])
+    enrolment = ENROLLED if key.get("enrolled") else PENDING if key.get("pending") else NEEDED
+    sign = {"certificate": key.get("certificate"), "key": key.get("key"), "enrolment": enrolment}
+    if enrolment == ENROLLED:
+        reason = f"{why}; the key that DKMS signs with is enrolled"
+        return Signing(sign, [Decision("Secure Boot", "sign the driver", reason, "secureboot.ready")])
+    if state in ("none", "off", None) or signing.get("shim") is False:
+        return Signing(sign, [_no_way(why)], [ctx.finding("GH-SIGNING-NO-WAY", why)])
+    if enrolment == PENDING:
+        reason = f"{why}; the key is handed in and waits for a person at the console"
+        found = ctx.finding("GH-MOK-PENDING", reason)
+        return Signing(sign, [Decision("Secure Boot", "sign, enrolment begun", reason, "secureboot.pending")], [found])
+    reason = f"{why}; the key that DKMS signs with is not enrolled"
+    found = ctx.finding("GH-MOK-NEEDED", reason)
+    return Signing(sign, [Decision("Secure Boot", "sign and enrol the key", reason, "secureboot.enrol")], [found])
+
+
+def _enforced(state: str | None, signing: Mapping[str, Any]) -> str | None:
+    """Why the kernel takes signed modules only; None where it takes any."""
+    if state == "on":
+        return "Secure Boot is on"
+    if signing.get("enforced"):
+        return "the kernel was started with module.sig_enforce=1"
+    if signing.get("lockdown") in ("integrity", "confidentiality"):
+        return f"the kernel is locked down ({signing['lockdown']})"
+    return None
+
+
+def _off(state: str | None) -> Decision:
+    reasons = {
+        "setup": ("the firmware is in setup mode: Secure Boot is not in force until its keys are set", "secureboot.setup"),
+        "unknown": ("its state could not be read, and the kernel enforces no signatures", "secureboot.unknown"),
+        "none": ("the host did not start by UEFI", "secureboot.none"),
+    }
+    reason, rule = reasons.get(str(state), ("Secure Boot is off", "secureboot.off"))
+    return Decision("Secure Boot", "nothing to do", reason, rule)
+
+
+def _no_way(why: str) -> Decision:
+    return Decision("Secure Boot", "sign", f"{why}, and there is no shim that could enrol a key", "secureboot.no-way")
+
+
+def _key(keys: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The key to sign with: one that is enrolled already, else one that is on its way, else the first."""
+    by = [key for state in ("enrolled", "pending") for key in keys if key.get(state)]
+    return next(iter([*by, *keys]), {})
