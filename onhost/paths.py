@@ -54,6 +54,11 @@ def step(name: str) -> Path:
     return steps() / name
 
 
+def backup() -> Path:
+    """One folder per cleaning: files of the host as they were before. Never removed by gpuhost."""
+    return state() / "backup"
+
+
 def lease() -> Path:
     """Which controller works on this host."""
     return state() / "lease.json"

@@ -1,0 +1,164 @@
+"""What AMD's installer and guides left on a host, taken out of its files; what they were stays in a backup.
+
+What a leftover is, :mod:`verify.probes.leftovers` says: nothing else is touched, whatever a plan names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable
+
+from . import clock, files, paths
+
+try:
+    from ansible.module_utils.verify.probes import leftovers as probe
+    from ansible.module_utils.verify.probes.host import Host as ProbedHost
+except ImportError:
+    from verify.probes import leftovers as probe
+    from verify.probes.host import Host as ProbedHost
+
+#: The lines that AMD's guides append to adduser.conf, and no others: a site may have groups of its own there.
+_GUIDE_GROUPS = re.compile(r"^\s*EXTRA_GROUPS=[\"']?(?:video|render)(?:\s+(?:video|render))*[\"']?\s*$")
+_GUIDE_SWITCH = re.compile(r"^\s*ADD_EXTRA_GROUPS=1\s*$")
+_GROUPS = re.compile(r"^\s*EXTRA_GROUPS\s*=")
+
+Leftover = Mapping[str, Any]
+
+
+@dataclass
+class Outcome:
+    """``cleaned``: paths; ``backup``: the folder that holds what they were, empty where nothing was cleaned."""
+
+    cleaned: list[str] = field(default_factory=list)
+    backup: str = ""
+
+
+def clean(role: str, planned: Iterable[Leftover], check: bool = False) -> Outcome:
+    """None of the leftovers in ``planned`` (``{path, kind}``) is there any more; a package is not this function's.
+
+    A file that held nothing else is gone, another has lost those lines alone. Each is in the backup before, as it was.
+
+    :param check: only tell.
+    """
+    wanted = {(one["path"], one["kind"]) for one in planned if one["kind"] in _WITHOUT}
+    found = [
+        one for one in probe.look_leftovers(ProbedHost(os.fspath(paths.root()))) if (one["path"], one["kind"]) in wanted
+    ]
+    rest = {one["path"]: _WITHOUT[one["kind"]](_text(one["path"])) for one in found}
+    changes = {path: text for path, text in rest.items() if text != _text(path) or _is_link(path)}
+    outcome = Outcome(cleaned=sorted(changes))
+    if not changes or check:
+        return outcome
+    folder = _backup(role, [one for one in found if one["path"] in changes])
+    outcome.backup = f"/{folder.relative_to(paths.root())}"
+    for path, text in changes.items():
+        _replace(paths.under(path), text)
+    return outcome
+
+
+def backups(role: str) -> dict[str, list[str]]:
+    """Each folder in which something was set aside for the role, with the paths of what is in it."""
+    notes = {note.parent: files.read_json(note) or {} for note in sorted(paths.backup().glob("*/manifest.json"))}
+    return {
+        f"/{folder.relative_to(paths.root())}": [one["path"] for one in note["files"]]
+        for folder, note in notes.items()
+        if note.get("role") == role
+    }
+
+
+def _backup(role: str, found: list[dict[str, Any]]) -> Path:
+    """A new folder, closed to all but root, with each file under its own path; it survives a power cut."""
+    stamp = re.sub(r"[^0-9TZ]", "", clock.now())
+    folders = (paths.backup() / (stamp if number == 1 else f"{stamp}-{number}") for number in range(1, 1000))
+    folder = next(each for each in folders if not each.exists())
+    files.make_folder(folder.parent, mode=0o700)
+    folder.mkdir(mode=0o700)
+    for one in found:
+        original = paths.under(one["path"])
+        copy = folder / one["path"].lstrip("/")
+        files.make_folder(copy.parent, mode=0o700)
+        shutil.copy2(original, copy, follow_symlinks=False)
+        owner = original.lstat()
+        os.chown(copy, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    notes = [{key: one[key] for key in ("path", "kind", "text")} for one in found]
+    files.write_json(folder / "manifest.json", {"role": role, "taken_at": clock.now(), "files": notes})
+    os.sync()
+    return folder
+
+
+def _replace(path: Path, text: str) -> None:
+    if not text.strip() or path.is_symlink():
+        path.unlink()
+        return
+    before = path.stat()
+    files.write(path, text.encode(), mode=before.st_mode & 0o7777)
+    os.chown(path, before.st_uid, before.st_gid)
+
+
+def _text(path: str) -> str:
+    try:
+        return paths.under(path).read_text(encoding="utf-8", errors="surrogateescape")
+    except UnicodeError:
+        return ""
+
+
+def _is_link(path: str) -> bool:
+    return paths.under(path).is_symlink()
+
+
+def _nothing(text: str) -> str:
+    return ""
+
+
+def _without_source(text: str) -> str:
+    """Without AMD's entries, in either of apt's two formats. Comments alone are no reason to keep a file."""
+    if probe.amd_lines(text):
+        gone = set(probe.amd_lines(text))
+        left = [line for line in text.splitlines(keepends=True) if line.rstrip("\n") not in gone]
+        return _unless_comments("".join(left))
+    gone = {part.strip() for part in probe.amd_stanzas(text)}
+    return _unless_comments(_joined(part for part in _stanzas(text) if part.strip() not in gone))
+
+
+def _without_pin(text: str) -> str:
+    return _unless_comments(_joined(part for part in _stanzas(text) if not probe.AMD_PIN.search(part)))
+
+
+def _without_linker(text: str) -> str:
+    left = [line for line in text.splitlines(keepends=True) if not line.strip().startswith("/opt/rocm")]
+    return _unless_comments("".join(left))
+
+
+def _without_groups(text: str) -> str:
+    """Without the guides' lines; the switch stays where a site's own groups need it."""
+    lines = [line for line in text.splitlines(keepends=True) if not _GUIDE_GROUPS.match(line)]
+    needed = any(_GROUPS.match(line) for line in lines)
+    return "".join(line for line in lines if needed or not _GUIDE_SWITCH.match(line))
+
+
+def _stanzas(text: str) -> list[str]:
+    return re.split(r"\n\s*\n", text)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(parts)
+
+
+def _unless_comments(text: str) -> str:
+    """``text``, or nothing where only comments are left of it."""
+    return text if any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()) else ""
+
+
+#: Kind -> what is left of a file's text.
+_WITHOUT: dict[str, Callable[[str], str]] = {
+    "source": _without_source,
+    "pin": _without_pin,
+    "key": _nothing,
+    "linker": _without_linker,
+    "extra_groups": _without_groups,
+}
