@@ -58,7 +58,7 @@ def devices(ctx: Context, gpus: Sequence[Gpu]) -> list[str]:
     if not gpus:
         return []
     nodes = _render_nodes(ctx)
-    return [KFD, *dict.fromkeys(path for gpu in gpus for path in nodes[gpu.pci])]
+    return [KFD, *sorted({path for gpu in gpus for path in nodes[gpu.pci]})]
 
 
 def _render_nodes(ctx: Context) -> dict[str, list[str]]:

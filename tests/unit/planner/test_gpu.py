@@ -50,7 +50,7 @@ def test_cpu_only_is_never_refused_for_its_gpu_and_gets_no_device(make: Make, sa
     plan = make(sample, preflight_cpu_only=True)
     assert ids(plan, "refuse") == []
     assert plan.roles["amdgpu"]["driver"] == plan.roles["rocm"]["stream"] == "none"
-    assert plan.roles["gpu_access"] == {"members": [], "devices": []}
+    assert plan.roles["gpu_access"] == {"members": [], "devices": [], "udev": False}
     assert plan.roles["pytorch"]["build"] == "cpu"
     for one in plan.roles["services"]["containers"]:
         assert (one["devices"], one["groups"], one["override"]) == ([], [], None)
@@ -85,19 +85,90 @@ def test_programs_on_the_host_are_shown_the_used_gpu_only_where_there_is_another
     assert make(RX6600).roles["pytorch"]["environment"] == {}
 
 
-def test_a_gpu_is_named_by_uuid_where_it_has_one(make: Make) -> None:
-    plan = make(BOTH, lambda host: host["gpus"][0].update(unique_id="a1b2c3d4e5f60718"))
-    assert plan.roles["pytorch"]["environment"] == {"ROCR_VISIBLE_DEVICES": "GPU-a1b2c3d4e5f60718"}
+def named(*uuids: str | None) -> Any:
+    """Unique ids for the compute nodes of the GPUs, in KFD's order."""
+
+    def edit(host: dict[str, Any]) -> None:
+        nodes = [node for node in host["kfd"]["nodes"] if node["kind"] == "gpu"]
+        for node, uuid in zip(nodes, uuids, strict=True):
+            node["unique_id"] = uuid
+
+    return edit
 
 
-def test_of_two_targets_the_one_with_more_memory_is_used(make: Make) -> None:
-    def two_cards(host: dict[str, Any]) -> None:
-        host["gpus"][1].update(device_id="744c", revision="c8", gfx="gfx1100", vram_bytes=24 << 30)
+UUID = "00b2c3d4e5f60718"
 
+
+@pytest.mark.parametrize(
+    ("uuids", "value"),
+    [
+        ((UUID, None), f"GPU-{UUID}"),
+        ((None, UUID), "0"),
+        # ROCr takes the beginning of an id, and stops at one that fits two devices: no device would be left.
+        ((UUID, UUID), "0"),
+    ],
+    ids=["has one", "has none", "shares it"],
+)
+def test_a_gpu_is_named_by_uuid_where_that_names_it_alone(make: Make, uuids: Any, value: str) -> None:
+    assert make(BOTH, named(*uuids)).roles["pytorch"]["environment"] == {"ROCR_VISIBLE_DEVICES": value}
+
+
+def two_cards(host: dict[str, Any]) -> None:
+    host["gpus"][1].update(device_id="744c", revision="c8", gfx="gfx1100", vram_bytes=24 << 30)
+
+
+def test_cards_of_two_targets_are_used_each_by_the_programs_that_have_kernels_for_it(make: Make) -> None:
     plan = make(BOTH, two_cards)
-    assert [gpu.gfx for gpu in plan.gpus if gpu.use] == ["gfx1100"]
-    assert "gpu.one-target" in rules(plan)
-    assert container(plan, "ollama")["override"] is None
+    assert {gpu.gfx for gpu in plan.gpus if gpu.use} == {"gfx1032", "gfx1100"}
+    assert "gpu.targets" in rules(plan)
+    ollama, jupyter = container(plan, "ollama"), container(plan, "jupyter")
+    assert (ollama["override"], ollama["devices"]) == (None, ["/dev/kfd", "/dev/dri/renderD129"])
+    assert set(jupyter["devices"]) == {"/dev/kfd", "/dev/dri/renderD128", "/dev/dri/renderD129"}
+    assert set(plan.roles["gpu_access"]["devices"]) == set(jupyter["devices"])
+    (left_out,) = [one for one in plan.findings if one.id == "GH-GPU-PARTLY"]
+    assert left_out.seen.startswith("Ollama uses gfx1100 and leaves out Radeon RX 6600")
+
+
+def test_two_cards_of_one_target_are_used_together(make: Make) -> None:
+    def twins(host: dict[str, Any]) -> None:
+        host["gpus"][1].update(device_id="73ff", revision="c7", gfx="gfx1032", vram_bytes=8 << 30)
+
+    plan = make(BOTH, twins)
+    assert "gpu.all" in rules(plan)
+    assert container(plan, "ollama")["devices"] == ["/dev/kfd", "/dev/dri/renderD128", "/dev/dri/renderD129"]
+    assert plan.roles["pytorch"]["environment"] == {}
+
+
+def partitioned(host: dict[str, Any]) -> None:
+    """An MI300X in CPX mode, as one of its kind looks in KFD: eight nodes at one address, one after the other's function."""
+    host["gpus"][0].update(device_id="74a1", revision="00", gfx="gfx942", vram_bytes=192 << 30)
+    cpu, first = host["kfd"]["nodes"][:2]
+    parts = [
+        {**first, "node": 1 + n, "gfx": "gfx942", "location_id": 0x300 + n, "drm_render_minor": 128 + n, "unique_id": UUID}
+        for n in range(8)
+    ]
+    host["kfd"]["nodes"] = [cpu, *parts]
+
+
+def test_every_part_of_a_partitioned_card_is_handed_out(make: Make) -> None:
+    plan = make(RX6600, partitioned)
+    nodes = [f"/dev/dri/renderD{128 + n}" for n in range(8)]
+    assert plan.roles["gpu_access"]["devices"] == ["/dev/kfd", *nodes]
+    assert container(plan, "ollama")["devices"] == ["/dev/kfd", *nodes]
+    (decision,) = [one for one in plan.decisions if one.rule == "gpu.partitioned"]
+    assert decision.choice == "all 8"
+    assert plan.roles["pytorch"]["environment"] == {}
+
+
+def test_parts_beside_another_gpu_are_named_by_number_since_they_share_one_id(make: Make) -> None:
+    def beside(host: dict[str, Any]) -> None:
+        igpu = host["kfd"]["nodes"][2]
+        partitioned(host)
+        host["kfd"]["nodes"].append({**igpu, "node": 9})
+        host["gpus"][1]["kfd_node"] = 9
+
+    environment = make(BOTH, beside).roles["pytorch"]["environment"]
+    assert environment == {"ROCR_VISIBLE_DEVICES": "0,1,2,3,4,5,6,7"}
 
 
 def test_a_guests_gpu_is_left_alone_beside_a_usable_one(make: Make) -> None:
@@ -111,12 +182,9 @@ def test_a_driver_that_is_not_loaded_yet_is_loaded_and_the_target_comes_from_the
     assert ids(plan, "refuse") == []
     assert "GH-GPU-NOT-LOADED" in ids(plan, "note")
     assert plan.gpus[0].gfx == "gfx1032"
-    assert plan.roles["amdgpu"] == {
-        "driver": "inbox",
-        "packages": ["firmware-amd-graphics"],
-        "module": "amdgpu",
-        "load": True,
-    }
+    part = plan.roles["amdgpu"]
+    assert (part["driver"], part["module"], part["load"]) == ("inbox", "amdgpu", True)
+    assert part["packages"] == ["firmware-amd-graphics"]
     assert plan.roles["gpu_access"]["devices"] == ["/dev/kfd", "/dev/dri/renderD128"]
     assert container(plan, "ollama")["groups"] == [str(snapshot(RX6600)["groups"]["render"]["gid"])]
 

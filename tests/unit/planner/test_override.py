@@ -38,7 +38,7 @@ def image(*targets: str) -> Any:
     return SimpleNamespace(reference="vendor/image:1", targets=list(targets))
 
 
-# What is published per chip: ollama docs/gpu.mdx, llama.cpp#19949, ROCm#2216 and #3808 (gfx90c, gfx902), ROCm#2527 (gfx101x).
+# Published per chip: ollama docs/gpu.mdx, llama.cpp#19949, ROCm#2216 and #3808 (gfx90c, gfx902), ROCm#2527 (gfx101x).
 @pytest.mark.parametrize(
     ("device", "gfx", "built_for", "value", "rule"),
     [
