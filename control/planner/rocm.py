@@ -105,7 +105,7 @@ def _asked(ctx: Context, stream: str, version: str) -> Outcome:
 
 def _kernels(ctx: Context, row: Rocm) -> dict[str, str]:
     """Used target -> the target whose kernels it runs: its own, or those of a sibling by override."""
-    found = {}
+    found: dict[str, str] = {}
     for gfx in ctx.targets:
         target = ctx.table.target(gfx)
         for one in (gfx, target.override_gfx if target else None):

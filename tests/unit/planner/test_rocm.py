@@ -184,9 +184,14 @@ def test_a_gpu_that_runs_a_siblings_kernels_gets_those_and_is_told_what_each_pro
 def test_amds_release_of_the_driver_is_read_from_module_and_package(
     make: Make, table: Table, monkeypatch: pytest.MonkeyPatch, module: str, package: str, version: Any
 ) -> None:
-    seen: list[Any] = []
+    seen: list[compat.AtWork] = []
     real = compat.driver_at_work
-    monkeypatch.setattr(compat, "driver_at_work", lambda ctx: seen.append(real(ctx)) or seen[-1])
+
+    def watched(ctx: Any) -> compat.AtWork:
+        seen.append(real(ctx))
+        return seen[-1]
+
+    monkeypatch.setattr(compat, "driver_at_work", watched)
     make(XTX, dkms(module, package), rocm_stream="core", amdgpu_driver="none")
     assert {(one.kind, one.version) for one in seen} == {("dkms", version)}
 
