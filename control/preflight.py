@@ -22,6 +22,8 @@ class Examination:
     host: str
     snapshot: dict[str, Any] = field(default_factory=dict)
     plan: dict[str, Any] = field(default_factory=dict)
+    asks: list[str] = field(default_factory=list)
+    replaces: str = ""
     due: dict[str, str] = field(default_factory=dict)
     drift: list[dict[str, str]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -60,11 +62,12 @@ class Examination:
         return result
 
 
-def examine(host: str, wishes: dict[str, Any], look: Look, given: dict[str, Any]) -> Examination:
+def examine(host: str, wishes: dict[str, Any], look: Look, given: dict[str, Any], acting: bool = True) -> Examination:
     """Look at ``host`` and decide everything. Changes nothing there.
 
     :param wishes: rendered public variables of all roles.
     :param given: the variables Ansible has for the host, by name: where a misspelt one shows.
+    :param acting: whether roles run afterwards: then a person has to have agreed to what cannot be taken back easily.
     """
     result = Examination(host)
     result.findings += [_bad_input(host, problem) for problem in problems({**_ours(given), **wishes}, host)]
@@ -81,13 +84,16 @@ def examine(host: str, wishes: dict[str, Any], look: Look, given: dict[str, Any]
     _decide(result, wishes)
     if result.due and not result.refused:
         # Only now: a converged host is not asked what it can reach, and a refused one need not be.
-        _ask_network(result, wishes, look, authorities)
+        _ask_host(result, wishes, look, authorities)
+        _ask_mirrors(result, look, authorities)
+    if acting and not result.refused:
+        result.findings += _to_confirm(result, wishes, given)
     return result
 
 
 def _decide(result: Examination, wishes: dict[str, Any]) -> None:
     plan = planner.plan(result.snapshot, wishes, support.load(), result.host)
-    result.plan = plan.as_dict()
+    result.plan, result.asks, result.replaces = plan.as_dict(), plan.asks, plan.replaces
     result.findings = list(plan.findings)
     sealed = result.snapshot.get("seals") or {}
     # What drifted is a fact about the host, whether or not its plan can be carried out.
@@ -96,16 +102,53 @@ def _decide(result: Examination, wishes: dict[str, Any]) -> None:
         result.due = seals.due(result.plan, sealed, wishes, full=wishes["preflight_full"])
 
 
-def _ask_network(result: Examination, wishes: dict[str, Any], look: Look, authorities: list[str]) -> None:
-    if urls := result.plan.get("needs_urls"):
-        answer = look("gpu_host_info", {"seals": False, "network": urls, "ca_certificates": authorities})
-        result.snapshot["network"] = answer.get("snapshot", {}).get("network", [])
-        _decide(result, wishes)
+def _ask_host(result: Examination, wishes: dict[str, Any], look: Look, authorities: list[str]) -> None:
+    """What only the host can tell, in one look: which addresses it reaches, and what its package sources have."""
+    urls, names = result.plan.get("needs_urls"), result.asks if "amdgpu" in result.due else []
+    if not urls and not names:
+        return
+    asked: dict[str, Any] = {"seals": False, "network": urls or [], "ca_certificates": authorities}
+    if names:
+        asked["candidates"] = {"names": names, "sources": _own_mirror(result), "ca": authorities}
+    seen = look("gpu_host_info", asked).get("snapshot", {})
+    result.snapshot["network"] = seen.get("network", [])
+    if names:
+        result.snapshot["candidates"] = _candidates(names, seen.get("candidates"))
+    _decide(result, wishes)
+
+
+def _candidates(names: list[str], seen: Any) -> Any:
+    """What the sources have of ``names``: of a name that they do not have, nothing. Unchanged where they did not answer."""
+    if not isinstance(seen, dict) or "error" in seen:
+        return seen
+    return {**{name: [] for name in names if "*" not in name}, **seen}
+
+
+def _own_mirror(result: Examination) -> list[dict[str, Any]]:
+    """The site's mirror, which the host's apt does not know before the role ``sources`` has run."""
+    apt = result.plan["roles"]["sources"]["apt"]
+    if not apt:
+        return []
+    key = repository_keys.binary(apt["key_src"]).hex()
+    return [{"url": apt["url"], "suite": apt["suite"], "components": apt["components"], "key": key}]
+
+
+def _ask_mirrors(result: Examination, look: Look, authorities: list[str]) -> None:
     for mirror in _repositories(result):
         if result.refused:
             return
         if problem := look("gpuhost_mirror_info", {**mirror, "ca_certificates": authorities}).get("problem"):
             result.findings.append(findings.make(problem["id"], result.host, f"{mirror['url']}: {problem['seen']}"))
+
+
+def _to_confirm(result: Examination, wishes: dict[str, Any], given: dict[str, Any]) -> list[Finding]:
+    """A driver that works and is to be exchanged, or a reboot of the machine that this runs on: only by agreement."""
+    if "amdgpu" not in result.due or wishes["preflight_confirmed"]:
+        return []
+    seen = [f"{result.replaces} works and would be replaced"] if result.replaces else []
+    if result.plan["cost"]["reboot"] and given.get("ansible_connection") == "local":
+        seen.append("this machine would be rebooted")
+    return [findings.make("GH-CONFIRM", result.host, "; ".join(seen))] if seen else []
 
 
 def _repositories(result: Examination) -> list[dict[str, Any]]:

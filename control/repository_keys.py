@@ -28,6 +28,11 @@ def with_content(repository: Mapping[str, Any]) -> dict[str, Any]:
     return {**repository, "key": {name: value for name, value in key.items() if value}}
 
 
+def binary(path: str) -> bytes:
+    """The binary form of the key in a file of the control node."""
+    return openpgp.dearmoured(Path(path).expanduser().read_bytes())
+
+
 def armoured(path: str) -> str:
     """The text form of the key in a file of the control node."""
     return openpgp.armoured(Path(path).expanduser().read_bytes())

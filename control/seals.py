@@ -13,6 +13,8 @@ from control.roles import ROLES, VERIFY, specification
 
 #: Folders outside ``roles/`` whose files reach the host through a role.
 SHIPPED = {"services": ("docker/jupyter",), VERIFY: ("verify",)}
+#: What a part of the plan names to be done once: gone from the plan when it is done, and no change of what is wanted.
+PASSING = ("remove", "leftovers", "kernel_packages")
 #: Roles that bring a site's certificates or keys to a host, or into an image.
 USES_SITE_FILES = ("sources", "services")
 
@@ -24,7 +26,8 @@ def role_input(role: str, wishes: dict[str, Any], plan_part: dict[str, Any]) -> 
     :param plan_part: ``plan["roles"][role]``.
     """
     own = {name: wishes[name] for name in sorted(specification(role)) if name in wishes}
-    text = json.dumps([files_digest(role), own, plan_part, _site_files(role, wishes)], sort_keys=True, separators=(",", ":"))
+    lasting = {key: value for key, value in plan_part.items() if key not in PASSING}
+    text = json.dumps([files_digest(role), own, lasting, _site_files(role, wishes)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -58,6 +61,8 @@ def _reason(role: str, plan: dict[str, Any], seal: dict[str, Any] | None, wishes
         return "never sealed"
     if seal["input"] != role_input(role, wishes, plan["roles"][role]):
         return "what is wanted changed"
+    if waiting := [key for key in PASSING if plan["roles"][role].get(key)]:
+        return f"to be done: {', '.join(waiting).replace('_', ' ')}"
     changed = [item_id for item_id, item in seal["items"].items() if not item["ok"]]
     return f"drifted: {', '.join(changed)}" if changed else ""
 

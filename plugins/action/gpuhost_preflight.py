@@ -29,8 +29,8 @@ class ActionModule(ActionBase):
         def look(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
             return self._execute_module(module, arguments, task_vars=task_vars)
 
-        outcome = preflight.examine(host, wishes, look, given=task_vars)
-        actions.record("hosts", host, outcome.as_dict())
         refuse = self._task.args.get("refuse", True)
+        outcome = preflight.examine(host, wishes, look, given=task_vars, acting=refuse)
+        actions.record("hosts", host, outcome.as_dict())
         result.update(outcome.as_result(refuse=refuse))
         return result
