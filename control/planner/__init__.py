@@ -66,7 +66,7 @@ class Plan:
     gpus: list[Gpu] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    cost: dict[str, Any] = field(default_factory=lambda: {"download_bytes": 0, "disk_bytes": 0, "reboot": False})
+    cost: dict[str, Any] = field(default_factory=lambda: dict(disk.NOTHING))
     boot: dict[str, Any] = field(default_factory=lambda: {"next": None, "built": {}})
     needs_urls: list[str] = field(default_factory=list)
     #: Packages whose candidates on the host's mirror would settle the plan, and the working driver that goes, in words.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: Left free on every disk that something is put on.
 MARGIN = 500 * MB
 IMAGES = "/var/lib/docker"
+#: The cost of a plan that does nothing.
+NOTHING: Mapping[str, Any] = {"download_bytes": 0, "disk_bytes": 0, "reboot": False, "items": []}
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def decide(ctx: Context) -> Outcome:
         "download_bytes": sum(item.download for item in items),
         "disk_bytes": sum(item.disk for item in items),
         "reboot": bool(ctx.parts["amdgpu"]["reboots"]) and ctx.wishes["amdgpu_reboot"] != "never",
+        "items": [{"name": item.name, "download_bytes": item.download, "disk_bytes": item.disk} for item in items],
     }
     return Outcome(cost, findings=_too_small(ctx, items))
 
@@ -53,9 +56,7 @@ def _items(ctx: Context) -> Iterator[Item]:
     for group in ctx.system.packages.values():
         if missing & set(group.names):
             yield Item(", ".join(group.names), "/usr", group)
-    rocm = ctx.table.rocm_row("distro", ctx.system.id)
-    if rocm and missing & set(rocm.packages.names):
-        yield Item("ROCm's tools", "/usr", rocm.packages.runtime)
+    yield from _rocm(ctx, missing)
     yield from _torch(ctx, missing)
     for image in missing_images(ctx):
         yield Item(image["name"], IMAGES, _image_size(ctx, image))
@@ -63,6 +64,14 @@ def _items(ctx: Context) -> Iterator[Item]:
     for service in enabled(ctx)[0]:
         if f"gpuhost-{service.id}" not in present:
             yield Item(f"data of {service.name}", ctx.wishes["services_data_root"], None, service.reserve_disk_mb)
+
+
+def _rocm(ctx: Context, missing: set[str]) -> Iterator[Item]:
+    part = ctx.parts["rocm"]
+    row = next((row for row in ctx.table.rocm if row.id == part["row"]), None)
+    if row and missing & set(part["packages"]):
+        full = row.packages.full if part["level"] == "full" else None
+        yield Item(f"ROCm {row.version} ({part['level']})", str(part["prefix"]), full or row.packages.runtime)
 
 
 def _torch(ctx: Context, missing: set[str]) -> Iterator[Item]:

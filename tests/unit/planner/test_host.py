@@ -44,8 +44,15 @@ def test_every_recorded_host_gets_a_plan_that_is_plain_data_and_always_the_same(
     assert json.loads(json.dumps(first)) == second
     assert first["schema"] == 1
     assert set(first) == {
-        *("schema", "host", "system", "simulated", "gpus", "decisions", "findings", "cost", "needs_urls", "roles")
+        *("schema", "host", "system", "simulated", "gpus", "decisions", "findings", "cost", "boot", "needs_urls", "roles")
     }
+
+
+def test_what_is_fetched_is_told_thing_by_thing(make: Make) -> None:
+    cost = make("ubuntu-24.04-rx7900xtx", rocm_stream="classic", rocm_packages="full").cost
+    sizes = {one["name"]: one["download_bytes"] for one in cost["items"]}
+    assert sum(sizes.values()) == cost["download_bytes"]
+    assert sizes["ROCm 7.2.4 (full)"] > 10 * sizes["python3-venv"] > 0
 
 
 def test_the_planner_changes_nothing_that_it_is_given(table: Table) -> None:
@@ -190,7 +197,7 @@ def test_what_is_there_already_is_neither_fetched_nor_counted(make: Make) -> Non
         host["venvs"] = [{"path": "/opt/gpuhost/torch", "python": "3.11", "torch": torch}]
 
     plan = make(RX6600, converged, disks(**{"/": 1}))
-    assert plan.cost == {"download_bytes": 0, "disk_bytes": 0, "reboot": False}
+    assert plan.cost == {"download_bytes": 0, "disk_bytes": 0, "reboot": False, "items": []}
     assert plan.needs_urls == []
     assert ids(plan, "refuse") == []
 
