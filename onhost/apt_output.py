@@ -88,6 +88,12 @@ def parse_sizes(output: str) -> int:
     return sum(int(size) for size in sizes)
 
 
+def parse_candidates(output: str) -> dict[str, str]:
+    """Candidate version by name, of what ``apt-cache policy`` printed; a package without one is left out."""
+    found = re.findall(r"^(\S+):$.*?^  Candidate: (\S+)$", output, flags=re.MULTILINE | re.DOTALL)
+    return {name: version for name, version in found if version != "(none)"}
+
+
 def problems(output: str) -> list[str]:
     """The lines of ``apt-get update`` that tell of a source that could not be used."""
     return [line for line in output.splitlines() if re.match(r"^(E|W|Err):", line)]

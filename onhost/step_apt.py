@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from . import apt_locks, dpkg, paths
-from .apt_output import Transaction, classify, parse_simulation, parse_sizes, parse_status, problems
+from .apt_output import Transaction, classify, parse_candidates, parse_simulation, parse_sizes, parse_status, problems
 from .finding import FindingError
 from .process import run as run_process
 from .report import Report
@@ -40,9 +40,8 @@ _PACKAGE = re.compile(r"^[a-z0-9][a-z0-9+.-]*(:[a-z0-9-]+)?(=[A-Za-z0-9.+:~-]+)?
 
 
 def needed(spec: Spec) -> bool:
-    """Whether a package is missing, or one of them was left half installed."""
-    present = dpkg.installed()
-    return any(_bare(name) not in present for name in spec["packages"])
+    """Whether a package is missing, has another version than ``name=version`` says, or was left half installed."""
+    return bool(_missing(spec["packages"]))
 
 
 def run(spec: Spec, report: Report) -> dict[str, Any]:
@@ -64,8 +63,7 @@ def run(spec: Spec, report: Report) -> dict[str, Any]:
     keep = [] if plan.removed else ["--no-remove"]
     argv = ["install", "-y", "--no-install-recommends", *keep, *_KEEP_CONFIGURATION, *names]
     _act(argv, report, size, len(plan.new) + len(plan.upgraded))
-    missing = [name for name in names if _bare(name) not in dpkg.installed()]
-    if missing:
+    if missing := _missing(names):
         raise FindingError("GH-APT-FAILED", f"apt-get ended well, yet {', '.join(missing)} is not installed")
     return {"installed": sorted(set(dpkg.installed()) - before)}
 
@@ -79,11 +77,14 @@ def remove_needed(spec: Spec) -> bool:
 def run_remove(spec: Spec, report: Report) -> dict[str, Any]:
     """The packages of ``spec`` and their configuration are gone, and nothing else.
 
-    :raises FindingError: ``GH-APT-REMOVES`` when others would go with them; nothing was changed.
+    :raises FindingError: ``GH-APT-REMOVES`` when others would go with them, ``GH-APT-NOT-FOUND`` and its like when one of
+        ``instead``, which are to take their place, cannot be had; nothing was changed.
     """
     known = dpkg.packages()
     names = [name for name in _checked(spec["packages"]) if name in known]
     repair(report)
+    if spec.get("instead"):
+        _refuse_unavailable(_checked(spec["instead"]), report)
     plan = _simulate(["purge", *names], report, "")
     _refuse_losses(plan, set(names))
     _act(["purge", "-y", *names], report, 0, len(names))
@@ -144,6 +145,16 @@ def _simulate(command: list[str], report: Report, trouble: str) -> Transaction:
         id, seen = classify(trouble) if trouble else classify(output)
         raise FindingError(id, seen, report.tail())
     return parse_simulation(output)
+
+
+def _refuse_unavailable(names: list[str], report: Report) -> None:
+    """What works is not taken away for something that the sources, as they are now, do not offer."""
+    trouble = _update(report)
+    _, output = _run(["apt-cache", "policy", *map(_bare, names)], report)
+    lacking = [name for name in names if _bare(name) not in parse_candidates(output)]
+    if lacking:
+        id, seen = classify(trouble) if trouble else ("GH-APT-NOT-FOUND", f"no source offers {', '.join(lacking)}")
+        raise FindingError(id, seen, report.tail())
 
 
 def _refuse_losses(plan: Transaction, allowed: set[str]) -> None:
@@ -207,6 +218,12 @@ def _checked(names: list[str]) -> list[str]:
     if wrong:
         raise FindingError("GH-APT-NOT-FOUND", f"no package can be called {', '.join(map(repr, wrong))}")
     return names
+
+
+def _missing(names: list[str]) -> list[str]:
+    present = dpkg.installed()
+    asked = {name: (_bare(name), name.partition("=")[2]) for name in names}
+    return [name for name, (bare, version) in asked.items() if bare not in present or version not in ("", present[bare])]
 
 
 def _bare(name: str) -> str:

@@ -64,6 +64,13 @@ printf '\\nPackage: %s\\nStatus: install ok installed\\nVersion: 1.0\\n' "$packa
 """
 
 
+# Says what $FAKE/policy holds.
+APT_CACHE = """#!/bin/sh
+cat "$FAKE/policy" 2>/dev/null
+true
+"""
+
+
 class FakeHost:
     """The fakes of one test, and what they noted."""
 
@@ -71,7 +78,8 @@ class FakeHost:
         self.folder = folder
         for sub in ("bin", "units"):
             (folder / sub).mkdir(parents=True)
-        for name, text in (("systemd-run", SYSTEMD_RUN), ("systemctl", SYSTEMCTL), ("apt-get", APT_GET)):
+        programs = {"systemd-run": SYSTEMD_RUN, "systemctl": SYSTEMCTL, "apt-get": APT_GET, "apt-cache": APT_CACHE}
+        for name, text in programs.items():
             script = folder / "bin" / name
             script.write_text(text)
             script.chmod(script.stat().st_mode | stat.S_IXUSR)

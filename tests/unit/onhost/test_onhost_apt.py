@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from onhost import apt_locks, dpkg, paths, step_apt
-from onhost.apt_output import Status, classify, parse_simulation, parse_sizes, parse_status
+from onhost.apt_output import Status, classify, parse_candidates, parse_simulation, parse_sizes, parse_status
 from onhost.finding import FindingError
 from onhost.report import Report
 from tests.unit.onhost.fake_host import FakeHost
@@ -174,6 +174,41 @@ def test_an_option_is_no_package(host: FakeHost, report: Report, name: str) -> N
     with pytest.raises(FindingError, match="no package"):
         step_apt.run({"packages": [name]}, report)
     assert host.noted("apt") == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "needed"),
+    [("rocminfo", False), ("rocminfo=5.2.3-2", False), ("rocminfo=1.0.0.70204-93", True), ("rocm-core", True)],
+)
+def test_another_version_than_the_one_asked_for_is_as_good_as_none(root: Path, asked: str, needed: bool) -> None:
+    assert step_apt.needed({"packages": [asked]}) is needed
+
+
+POLICY = """rocm-core:
+  Installed: 7.2.3
+  Candidate: 7.2.4.70204-93~24.04
+  Version table:
+     7.2.4.70204-93~24.04 600
+rocminfo:
+  Installed: (none)
+  Candidate: (none)
+  Version table:
+"""
+
+
+def test_candidates_are_what_a_source_offers() -> None:
+    assert parse_candidates(POLICY) == {"rocm-core": "7.2.4.70204-93~24.04"}
+
+
+def test_nothing_goes_before_what_takes_its_place_can_be_had(host: FakeHost, report: Report) -> None:
+    host.say("policy", POLICY)
+    with pytest.raises(FindingError, match="no source offers rocminfo, rocm-gone") as caught:
+        step_apt.run_remove({"packages": ["rocminfo"], "instead": ["rocm-core", "rocminfo", "rocm-gone"]}, report)
+    assert caught.value.id == "GH-APT-NOT-FOUND"
+    assert not [call for call in host.noted("apt") if " purge " in f" {call} "]
+    host.say("simulation", "Purg rocminfo [5.2.3-2]\n")
+    step_apt.run_remove({"packages": ["rocminfo"], "instead": ["rocm-core"]}, report)
+    assert host.noted("apt")[-1].endswith("purge -y rocminfo")
 
 
 def test_what_dpkg_left_half_done_is_seen(root: Path) -> None:
