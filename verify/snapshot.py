@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from .probes import access, apt, containers, dkms, gpus, network, packages, ports, pythons, rocm, system
+from .probes import (
+    access,
+    apt,
+    boot,
+    candidates,
+    containers,
+    dkms,
+    gpus,
+    kernel,
+    leftovers,
+    network,
+    packages,
+    ports,
+    pythons,
+    rocm,
+    system,
+)
 from .probes.host import SIMULATED_FILE, Host
 
 SCHEMA = 1
 #: A section that has not come by then is an error: a dead mount or a stuck engine must not hold up the rest.
 LIMIT_S = 10.0
+#: Those that fetch, when asked to, take longer.
+LIMITS = {"candidates": candidates.LIMIT_S}
 
 SECTIONS: dict[str, Callable[[Host], Any]] = {
     "os": system.look_os,
-    "kernel": system.look_kernel,
+    "kernel": kernel.look_kernel,
+    "iommu": kernel.look_iommu,
     "cpu": system.look_cpu,
     "memory": system.look_memory,
     "disk": system.look_disk,
@@ -29,6 +49,8 @@ SECTIONS: dict[str, Callable[[Host], Any]] = {
     "dkms": dkms.look_dkms,
     "rocm": rocm.look_rocm,
     "override": rocm.look_override,
+    "leftovers": leftovers.look_leftovers,
+    "reboots": boot.look_reboots,
     "engine": containers.look_engine,
     "ports": ports.look_ports,
     "python": pythons.look_python,
@@ -46,7 +68,8 @@ def take(
     """The snapshot of this host. Changes nothing and never raises: a section that fails is `{"error": "…"}`.
 
     :param sysroot: the file tree to look at, or the :class:`Host` that answers for one.
-    :param want: `{"network": [addresses], "ca": [PEM texts]}`: what is looked at only when asked.
+    :param want: `{"network": [addresses], "ca": [PEM texts], "candidates": {…}}`: what is looked at only when asked; for the
+        last see :func:`verify.probes.candidates.look_candidates`.
     :param extra: sections made by others, by name (`seals`, `lease`, `steps`).
     """
     host = sysroot if isinstance(sysroot, Host) else Host(sysroot)
@@ -56,6 +79,7 @@ def take(
     who = {"as_root": host.is_root(), "login_user": host.login_user(), "process_groups": host.process_groups()}
     looks: dict[str, Callable[[], Any]] = {name: bind(look, host) for name, look in SECTIONS.items()}
     looks["network"] = lambda: network.look_network(asked.get("network") or [], asked.get("ca"))
+    looks["candidates"] = lambda: candidates.look_candidates(asked.get("candidates"))
     looks.update(extra or {})
     sections = {**ELSEWHERE, **all_at_once(looks)}
     engine = sections["engine"]
@@ -69,7 +93,7 @@ def bind(look: Callable[[Host], Any], host: Host) -> Callable[[], Any]:
 
 
 def all_at_once(looks: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-    """What each look gives, or its error, after at most :data:`LIMIT_S` seconds. Order of the keys is kept."""
+    """What each look gives, or its error, after at most its time limit. Order of the keys is kept."""
     found: dict[str, Any] = {}
 
     def run(name: str, look: Callable[[], Any]) -> None:
@@ -81,7 +105,8 @@ def all_at_once(looks: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     threads = {n: threading.Thread(target=run, args=(n, look), daemon=True) for n, look in looks.items()}
     for thread in threads.values():
         thread.start()
-    for thread in threads.values():
-        thread.join(LIMIT_S)
-    late = {"error": f"did not come within {LIMIT_S:g} s"}
-    return {name: dict(found).get(name, late) for name in looks}
+    begun = time.monotonic()
+    for name, thread in threads.items():
+        thread.join(max(begun + LIMITS.get(name, LIMIT_S) - time.monotonic(), 0))
+    here = dict(found)
+    return {n: here.get(n, {"error": f"did not come within {LIMITS.get(n, LIMIT_S):g} s"}) for n in looks}

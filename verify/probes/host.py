@@ -11,6 +11,7 @@ import fnmatch
 import json
 import os
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from typing import Any
 SIMULATED_FILE = "/etc/gpuhost/simulated.json"
 #: Parts of a path, links among them, after which it is taken for a loop.
 MANY_LINKS = 200
+#: A record of the kernel's log is never longer; a log that grows while it is read has an end here.
+RECORD_BYTES, MANY_RECORDS = 8192, 200_000
 
 
 class Host:
@@ -57,6 +60,13 @@ class Host:
     def text(self, path: str) -> str:
         """The file's content; bytes that are not UTF-8 are replaced."""
         return self.at(path).read_bytes().decode("utf-8", "replace")
+
+    def content(self, path: str) -> bytes | None:
+        """The file's bytes, or None where there is no such file or it will not read."""
+        try:
+            return self.at(path).read_bytes()
+        except OSError:
+            return None
 
     def word(self, path: str) -> str | None:
         """The file's content without blanks around it, or None where there is no such file or it will not read."""
@@ -201,6 +211,33 @@ class Host:
             answer = struct.unpack(layout, fcntl.fcntl(handle, fcntl.F_GETLK, asked)[: struct.calcsize(layout)])
         return None if answer[0] == fcntl.F_UNLCK else max(answer[4], 0)
 
+    def kernel_log(self) -> str:
+        """The records of `/dev/kmsg` that are there now. Raises :class:`PermissionError` where only root may read them."""
+        handle = os.open(self.at("/dev/kmsg"), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        parts = []
+        try:
+            for _ in range(MANY_RECORDS):
+                try:
+                    parts.append(os.read(handle, RECORD_BYTES))
+                except BrokenPipeError:  # the kernel wrote over what came next
+                    continue
+                except BlockingIOError:
+                    break
+                if not parts[-1]:
+                    break
+        finally:
+            os.close(handle)
+        return b"".join(parts).decode("utf-8", "replace")
+
+    def modinfo(self, path: str) -> str | None:
+        """What kmod's `modinfo` says of a module's file, or None where it is not there or says nothing in time."""
+        command = ["modinfo", str(self.at(path))]
+        env = {"LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        try:
+            return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=5, env=env).stdout
+        except (OSError, subprocess.SubprocessError):
+            return None
+
     def engine(self) -> Any:
         """The client of the container engine on this host."""
         from ..engine import Engine
@@ -214,16 +251,30 @@ def simulated_part(host: Host) -> Host:
     Raises :class:`ValueError` where that file is there and names no tree: the machine's own GPU must not
     slip in where a simulated one was meant.
     """
-    try:
-        text = host.text(SIMULATED_FILE)
-    except FileNotFoundError:
+    said = simulation(host)
+    if said is None:
         return host
-    try:
-        tree = json.loads(text)["sysroot"]
-    except (ValueError, KeyError, TypeError) as problem:
-        raise ValueError(f"{SIMULATED_FILE} names no sysroot: {problem!r}") from problem
+    tree = said.get("sysroot")
     if not isinstance(tree, str) or not tree.strip("/") or not host.at(tree).is_dir():
         raise ValueError(f"{SIMULATED_FILE} names {tree!r}, which is no folder of a simulated tree")
     part = Host(str(host.at(tree)), simulated=True)
     part.needs_root = host.needs_root
     return part
+
+
+def kernel_part(host: Host) -> Host:
+    """The host that probes of kernel modules look at: the host itself too where `simulated.json` says `"kernel": "real"`."""
+    return host if (simulation(host) or {}).get("kernel") == "real" else simulated_part(host)
+
+
+def simulation(host: Host) -> dict[str, Any] | None:
+    """What `simulated.json` says, or None where it is not there."""
+    try:
+        said = json.loads(host.text(SIMULATED_FILE))
+    except FileNotFoundError:
+        return None
+    except ValueError as problem:
+        raise ValueError(f"{SIMULATED_FILE} is no JSON document: {problem}") from problem
+    if not isinstance(said, dict):
+        raise ValueError(f"{SIMULATED_FILE} holds no object that names a sysroot")
+    return said

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+from tests.unit.verify.kernels import Kernels
 from tests.unit.verify.parts import RAPHAEL, Card, System
 from tests.unit.verify.recorded import RecordedHost
 from verify.snapshot import take
 
 
-class Builder:
+class Builder(Kernels):
     """Writes one host's tree below `root`; each method adds a part and gives the builder back."""
 
     def __init__(self, root: Path, system: System) -> None:
@@ -63,10 +65,9 @@ class Builder:
         self.write(f"/usr/bin/{system.python}", "")
         self.link("/usr/bin/python3", system.python)
         self.write("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", "\6\0\0\0\0")
-        self.write(
-            f"/lib/modules/{system.kernel}/modules.dep",
-            "kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.xz: kernel/drivers/video/backlight.ko\n",
-        )
+        self.write("/sys/module/module/parameters/sig_enforce", "N\n")
+        self.write("/sys/kernel/security/lockdown", "[none] integrity confidentiality\n")
+        self.kernel(system.kernel)
         self.listen((22, 700, "sshd"))
         if system.sources:
             self.write(system.sources_file, system.sources)
@@ -90,7 +91,8 @@ class Builder:
         bound = [card for card in cards if card.driver == "amdgpu"]
         if bound or kfd:
             self.write("/sys/module/amdgpu/initstate", "live\n", below)
-            self.write("/sys/module/amdgpu/srcversion", "2BFA4D9C6A1E0F3377D1C55\n", below)
+            if self.system.srcversion:
+                self.write("/sys/module/amdgpu/srcversion", f"{self.system.srcversion}\n", below)
             self.write("/sys/module/amdgpu/taint", "\n", below)
             self.node(0, cpu_cores_count=16, simd_count=0, below=below)
             self.character("/dev/kfd", 241, 0, self.system.render_gid or 0)
@@ -160,6 +162,8 @@ class Builder:
         sim = "/opt/gpuhost-lab/sim"
         self.write("/etc/gpuhost/simulated.json", json.dumps({"sysroot": sim, "note": "the lab's GPU"}))
         self.write("/.dockerenv", "")
+        for folder in ("boot", "lib/modules", "sys/firmware"):
+            shutil.rmtree(self.root / folder)
         return self.gpus(*cards, below=sim).opening_gives("ENXIO")
 
     def add(self, origin: str, **packages: str) -> Builder:
@@ -196,4 +200,6 @@ class Builder:
 
     def snapshot(self) -> dict[str, Any]:
         self.installed()
+        if self.system.init == "systemd" and not (self.root / "boot/grub").exists():
+            self.grub()
         return take(self.host)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.verify.builder import Builder
+from tests.unit.verify.kernels import OTHER_SRCVERSION
 from tests.unit.verify.parts import (
     ALPINE,
     DEAD,
@@ -47,14 +48,9 @@ def classic(root: Path) -> Builder:
     """Ubuntu 22.04 as AMD's guide of ROCm 6.2 leaves it, with a stale override and an Ollama on its usual port."""
     made = Builder(root, UBUNTU2204).gpus(RX6700XT)
     kernel, driver = UBUNTU2204.kernel, "6.8.5-2041575.22.04"
-    made.write("/sys/module/amdgpu/version", "6.8.5\n")
-    made.write("/sys/module/amdgpu/taint", "OE\n")
-    made.write(f"/usr/src/linux-headers-{kernel}/Makefile", "")
-    made.link(f"/lib/modules/{kernel}/build", f"/usr/src/linux-headers-{kernel}")
-    made.write(f"/usr/src/amdgpu-{driver}/dkms.conf", "")
-    made.link(f"/var/lib/dkms/amdgpu/{driver}/source", f"/usr/src/amdgpu-{driver}")
-    made.write(f"/var/lib/dkms/amdgpu/{driver}/{kernel}/x86_64/module/amdgpu.ko", "")
-    made.link(f"/var/lib/dkms/amdgpu/kernel-{kernel}-x86_64", f"{driver}/{kernel}/x86_64")
+    made.kernel(kernel, headers=True)
+    made.dkms(driver, kernel)
+    made.loaded(OTHER_SRCVERSION, "6.8.5", in_tree=False)
     made.write("/opt/rocm-6.2.4/.info/version", "6.2.4-139\n")
     made.link("/opt/rocm", "/opt/rocm-6.2.4")
     made.write("/etc/environment", 'PATH="/usr/bin"\nHSA_OVERRIDE_GFX_VERSION=10.3.0\n')

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from tests.unit.verify.builder import Builder
+from tests.unit.verify.kernels import OTHER_SRCVERSION
 from tests.unit.verify.parts import Card, System, debian, ubuntu
 from tests.unit.verify.recorded import GIB
 
@@ -102,9 +103,7 @@ def _boot(made: Builder, machine: dict[str, Any]) -> None:
     line = f"BOOT_IMAGE=/boot/vmlinuz-{kernel} root=UUID=5f2c ro quiet {machine.get('cmdline', '')}".strip()
     made.write("/proc/cmdline", line + "\n")
     for release in [kernel, *machine.get("kernels", [])]:
-        made.write(f"/boot/vmlinuz-{release}", "")
-        made.write(f"/boot/initrd.img-{release}", "")
-        made.write(f"/lib/modules/{release}/modules.order", "")
+        made.kernel(release)
         made.add("lists.ubuntu.com", **{f"linux-image-{release}": release})
     if machine.get("secure_boot"):
         made.write("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", "\6\0\0\0\1")
@@ -115,16 +114,10 @@ def _boot(made: Builder, machine: dict[str, Any]) -> None:
 def _driver(made: Builder, machine: dict[str, Any]) -> None:
     """AMD's own module, and what DKMS knows."""
     if "driver" in machine:
-        made.write("/sys/module/amdgpu/version", machine["driver"] + "\n")
-        made.write("/sys/module/amdgpu/taint", "OE\n")
+        made.loaded(OTHER_SRCVERSION, machine["driver"], in_tree=False)
     for entry in machine.get("dkms", []):
         version, kernel = entry["version"], entry.get("kernel")
-        made.link(f"/var/lib/dkms/amdgpu/{version}/source", f"/usr/src/amdgpu-{version}")
-        if not entry.get("broken"):
-            made.write(f"/usr/src/amdgpu-{version}/dkms.conf", "")
-        if kernel:
-            made.write(f"/var/lib/dkms/amdgpu/{version}/{kernel}/x86_64/module/amdgpu.ko", "")
-            made.link(f"/var/lib/dkms/amdgpu/kernel-{kernel}-x86_64", f"{version}/{kernel}/x86_64")
+        made.dkms(version, kernel, state="broken" if entry.get("broken") else "installed")
 
 
 def _software(made: Builder, machine: dict[str, Any]) -> None:

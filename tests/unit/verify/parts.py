@@ -54,6 +54,9 @@ VIRTIO = Card("1050", "0000:00:01.0", vendor="1af4", revision="01", driver="virt
 DEAD = Card("75c1", "0000:00:03.0", pci_class="120000", driver=None, boot_vga=False)
 
 
+SRCVERSION = "2BFA4D9C6A1E0F3377D1C55"
+
+
 @dataclass
 class System:
     """An operating system: what its files say."""
@@ -66,6 +69,9 @@ class System:
     sources_file: str = "/etc/apt/sources.list.d/debian.sources"
     render_gid: int | None = 992
     init: str = "systemd"
+    #: How the distribution packs its modules, and whether it builds them with a srcversion.
+    suffix: str = ".ko"
+    srcversion: str | None = None
 
 
 def debian(version: str, codename: str, kernel: str, python: str, python_version: str) -> System:
@@ -81,7 +87,7 @@ def debian(version: str, codename: str, kernel: str, python: str, python_version
         "openssh-server": ("1:10.0p1-7", "lists.debian.org"),
         "sudo": ("1.9.16p2-3", "debian.org"),
     }
-    return System(release, kernel, python, packages, sources)
+    return System(release, kernel, python, packages, sources, suffix=".ko.xz" if version == "13" else ".ko")
 
 
 def ubuntu(version: str, codename: str, kernel: str, python: str, python_version: str) -> System:
@@ -98,7 +104,9 @@ def ubuntu(version: str, codename: str, kernel: str, python: str, python_version
         "ca-certificates": ("20240203", "lists.ubuntu.com"),
         "openssh-server": ("1:9.6p1-3ubuntu13.14", "lists.ubuntu.com"),
     }
-    return System(release, kernel, python, packages, sources, "/etc/apt/sources.list.d/ubuntu.sources", 993)
+    suffix = ".ko" if version < "24" else ".ko.zst"
+    source_list = "/etc/apt/sources.list.d/ubuntu.sources"
+    return System(release, kernel, python, packages, sources, source_list, 993, suffix=suffix, srcversion=SRCVERSION)
 
 
 DEBIAN12 = debian("12", "bookworm", "6.1.0-41-amd64", "python3.11", "3.11.2-6+deb12u6")

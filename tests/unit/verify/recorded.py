@@ -25,6 +25,7 @@ class RecordedHost(Host):
         self.sizes = {"/": (250 * GIB, 180 * GIB)}
         self.locks: dict[str, int] = {}
         self.user: str | None = "ada"
+        self.modinfos: dict[str, str] = {}
 
     def now(self) -> str:
         return "2026-11-22T12:00:00Z"
@@ -73,6 +74,14 @@ class RecordedHost(Host):
         if not self.root_user:
             raise PermissionError(path)
         return self.locks.get(path)
+
+    def kernel_log(self) -> str:
+        if not self.root_user:
+            raise PermissionError("/dev/kmsg")
+        return super().kernel_log()
+
+    def modinfo(self, path: str) -> str | None:
+        return self.modinfos.get(path)
 
     def engine(self) -> Any:
         return RecordedEngine(self.api)

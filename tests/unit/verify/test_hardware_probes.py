@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.verify.builder import Builder
 from tests.unit.verify.parts import DEBIAN12, DEBIAN13, RX6600, Card
-from verify.probes import access, gpus, system
+from verify.probes import access, gpus, kernel, modules, signing, system
 from verify.probes.host import Host
 
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -25,22 +25,22 @@ def made(tmp_path: Path) -> Builder:
 @pytest.mark.parametrize(("value", "state"), [("\6\0\0\0\1", "on"), ("\6\0\0\0\0", "off"), ("", "unknown")])
 def test_secure_boot_is_read_from_the_firmwares_variable(made: Builder, value: str, state: str) -> None:
     made.write(SECURE_BOOT, value)
-    assert system.secure_boot(made.host) == state
+    assert signing.secure_boot(made.host) == state
 
 
 def test_secure_boot_without_uefi_is_none_and_without_the_variable_unknown(tmp_path: Path) -> None:
     host = Host(str(tmp_path))
-    assert system.secure_boot(host) == "none"
+    assert signing.secure_boot(host) == "none"
     (tmp_path / "sys/firmware/efi").mkdir(parents=True)
-    assert system.secure_boot(host) == "unknown"
+    assert signing.secure_boot(host) == "unknown"
 
 
 def test_headers_count_only_where_a_module_can_be_built(made: Builder) -> None:
     made.write("/usr/src/linux-headers-6.1.0-41-common/Makefile", "")
     made.link("/lib/modules/6.1.0-41-amd64/build", "/usr/src/linux-headers-6.1.0-41-amd64")
-    assert system.headers(made.host) == []
+    assert kernel.headers(made.host) == []
     made.write("/usr/src/linux-headers-6.1.0-41-amd64/Makefile", "")
-    assert system.headers(made.host) == ["6.1.0-41-amd64"]
+    assert kernel.headers(made.host) == ["6.1.0-41-amd64"]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_headers_count_only_where_a_module_can_be_built(made: Builder) -> None:
 )
 def test_a_container_is_known_by_its_marks(made: Builder, path: str, text: str, kind: str | None) -> None:
     made.write(path, text)
-    assert system.look_kernel(made.host)["container"] == kind
+    assert kernel.look_kernel(made.host)["container"] == kind
 
 
 def test_disks_are_the_mounts_that_hold_the_places_gpuhost_fills(made: Builder) -> None:
@@ -76,23 +76,23 @@ def test_disks_are_the_mounts_that_hold_the_places_gpuhost_fills(made: Builder) 
 
 def test_a_module_of_amds_own_package_is_told_from_the_kernels(made: Builder) -> None:
     made.gpus(RX6600)
-    assert system.module(made.host, "amdgpu", DEBIAN12.kernel)["in_tree"] is True
+    assert modules.module(made.host, "amdgpu", DEBIAN12.kernel, [])["in_tree"] is True
     made.write("/sys/module/amdgpu/taint", "OE\n")
     made.write("/sys/module/amdgpu/version", "6.12.12\n")
-    seen = system.module(made.host, "amdgpu", DEBIAN12.kernel)
+    seen = modules.module(made.host, "amdgpu", DEBIAN12.kernel, [])
     assert (seen["in_tree"], seen["version"]) == (False, "6.12.12")
-    assert seen["file"] == "kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko.xz"
+    assert seen["file"] == "kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko"
 
 
 def test_a_module_still_coming_up_is_not_loaded(made: Builder) -> None:
     made.gpus(RX6600)
     made.write("/sys/module/amdgpu/initstate", "coming\n")
-    assert system.module(made.host, "amdgpu", DEBIAN12.kernel)["loaded"] is False
+    assert modules.module(made.host, "amdgpu", DEBIAN12.kernel, [])["loaded"] is False
 
 
 def test_a_kernel_without_the_module_has_no_file_for_it(made: Builder) -> None:
     made.write(f"/lib/modules/{DEBIAN12.kernel}/modules.dep", "kernel/fs/xfs/xfs.ko:\n")
-    assert system.module(made.host, "amdgpu", DEBIAN12.kernel)["file"] is None
+    assert modules.module(made.host, "amdgpu", DEBIAN12.kernel, [])["file"] is None
 
 
 # -- GPUs

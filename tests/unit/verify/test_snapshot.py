@@ -159,7 +159,14 @@ def test_a_normal_user_gets_a_snapshot_and_is_told_what_root_would_add(tmp_path:
     (tmp_path / "proc/900/fd/3").unlink()
     made.host.root_user, made.host.api = False, None
     said = made.snapshot()
-    assert said["needs_root"] == ["apt.locked_by", "engine", "override.env_files", "ports.process", "venvs"]
+    assert said["needs_root"] == [
+        "apt.locked_by",
+        "engine",
+        "kernel.rejected",
+        "override.env_files",
+        "ports.process",
+        "venvs",
+    ]
     assert (said["as_root"], said["process_groups"], said["login_user"]) == (False, [1000], "ada")
     assert (said["engine"]["present"], said["engine"]["error"][:17]) == (True, "permission denied")
     assert {device["open"] for device in said["devices"]} == {"EACCES", None}
