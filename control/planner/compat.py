@@ -126,8 +126,7 @@ def floor(ctx: Context, consumer: str, minimum: str | None) -> list[Finding]:
 
 def _newer(ctx: Context, minimum: str) -> dict[str, str]:
     rows = [row for row in ctx.table.drivers_for(ctx.system.id) if row.version and Version(row.version) >= Version(minimum)]
-    stable = [row for row in rows if not row.preview]
-    return {"version": str(stable[0].version)} if stable else {}
+    return {"version": str(rows[0].version)} if rows else {}
 
 
 def _base_of(ctx: Context, minimum: str) -> Version | None:
