@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import dpkg, engine_packages, files, paths, seals, step_records
+from . import dpkg, engine_packages, files, leftovers, paths, seals, step_records
 from .footprint import Item, explain, item_id, matches
 from .host import Host
 from .removers import REMOVERS, remove_empty, remove_path
@@ -30,6 +30,10 @@ ORDER = (
 )
 
 
+USER_DATA = "user data"
+THEIRS = "was there before gpuhost"
+
+
 @dataclass
 class Outcome:
     """What went and what stayed, each with its item id; ``kept`` with the reason."""
@@ -39,62 +43,92 @@ class Outcome:
     packages: list[str] = field(default_factory=list)
 
 
-def owned(role: str, given: list[Item] | None = None) -> list[Item]:
-    """Everything that a role has on this host: its seal, its baseline where it never got that far, and ``given``."""
+def owned(role: str, given: list[Item] | None = None, keep: list[Item] | None = None) -> list[Item]:
+    """Everything that a role has on this host: its seal, its baseline where it never got that far, and ``given``.
+
+    :param keep: what is wanted still, and left out.
+    """
     sealed = (seals.read(role) or {}).get("items", [])
     noted = [note["item"] for note in seals.baseline(role).values()]
     items = {item_id(item): item for item in [*noted, *sealed, *(given or [])]}
-    return sorted(items.values(), key=lambda item: ORDER.index(item["kind"]))
+    wanted = {item_id(item) for item in keep or []}
+    return sorted((item for key, item in items.items() if key not in wanted), key=lambda item: ORDER.index(item["kind"]))
 
 
 def remove(
-    role: str, given: list[Item] | None = None, purge_data: bool = False, check: bool = False, host: Host | None = None
+    role: str,
+    given: list[Item] | None = None,
+    purge_data: bool = False,
+    check: bool = False,
+    host: Host | None = None,
+    keep: list[Item] | None = None,
 ) -> Outcome:
     """All that the role brought is gone but its packages, which ``packages`` of the result names.
 
     User data stays unless ``purge_data``; what was there before gpuhost stays in any case, a configuration
-    file with the content it had.
+    file with the content it had. So does what the role set aside in a backup.
 
     :param check: only tell what would go.
+    :param keep: what the role wants on this host from now on: only the rest of what it has goes.
     """
     before = seals.baseline(role)
     outcome = Outcome()
     worker = _Removal(host or Host(), before, purge_data, check, outcome)
-    items = owned(role, given)
-    outcome.packages = _packages(role, items, before, outcome)
+    items = owned(role, given, keep)
+    if keep is None or any(item["kind"] == "package" for item in items):
+        outcome.packages = _packages(role, items, before, outcome, keep or [])
     for item in items:
         worker.take(item)
+    if keep is None:
+        outcome.kept.update({f"backup:{folder}": _set_aside(names) for folder, names in leftovers.backups(role).items()})
     return outcome
 
 
 def finish(role: str, outcome: Outcome | None = None) -> None:
-    """The role has neither seal nor baseline; after the last role nothing of ours remembers anything.
+    """The role has no seal, and a baseline only for user data that stays; after the last role nothing else remembers.
 
     What the role had installed and another one uses is that one's from now on, and goes with it.
     """
-    ours = {key.partition(":")[2] for key in (outcome.kept if outcome else {}) if key.startswith("package:")}
+    kept = outcome.kept if outcome else {}
+    ours = {key.partition(":")[2] for key in kept if key.startswith("package:")}
     for name, other in _used_by_other_roles(
         role, ours & set((seals.read(role) or {}).get("installed_packages", []))
     ).items():
         seals.hand_over(other, name)
-    seals.forget(role)
-    left = [path for folder in (paths.seals(), paths.baseline()) for path in folder.glob("*.json")]
-    if left:
+    # Whose the data is must still be known when somebody wants it purged later.
+    seals.forget(role, keep={key for key, reason in kept.items() if reason == USER_DATA})
+    if any(paths.seals().glob("*.json")) or not all(
+        _holds_data_alone(path.stem) for path in paths.baseline().glob("*.json")
+    ):
         return
-    for folder in (paths.steps(), paths.library(), paths.seals(), paths.baseline()):
+    for folder in (paths.steps(), paths.library()):
         if folder.exists():
             shutil.rmtree(folder)
-    for folder in (paths.secrets(), paths.etc()):
+    for folder in (paths.seals(), paths.baseline(), paths.secrets(), paths.etc()):
         remove_empty(folder)
 
 
-def _packages(role: str, items: list[Item], before: dict[str, Any], outcome: Outcome) -> list[str]:
-    """Packages that our transactions added and that no other software needs."""
+def settle(role: str, outcome: Outcome, keep: list[Item]) -> None:
+    """Seal and baseline no longer name what of the role went, so that it is nobody's business should it come back."""
+    stays = {key for key, reason in outcome.kept.items() if reason != THEIRS}
+    seals.drop(role, {item_id(item) for item in owned(role, keep=keep)} - stays, outcome.packages)
+
+
+def _holds_data_alone(role: str) -> bool:
+    return all(note["item"].get("data") for note in seals.baseline(role).values())
+
+
+def _set_aside(names: list[str]) -> str:
+    return f"holds what gpuhost cleaned: {', '.join(names)}"
+
+
+def _packages(role: str, items: list[Item], before: dict[str, Any], outcome: Outcome, keep: list[Item]) -> list[str]:
+    """Packages that our transactions added, that no other software needs, and that are not among ``keep``."""
     named = {item["name"] for item in items if item["kind"] == "package"}
     sealed = seals.read(role)
     # A role that never got to its seal left what its transactions added in the history of its steps.
     added = sealed["installed_packages"] if sealed else step_records.installed_with(named)
-    ours = set(added) & set(dpkg.installed())
+    ours = set(added) & set(dpkg.installed()) - {item["name"] for item in keep if item["kind"] == "package"}
     ours -= {key.partition(":")[2] for key, note in before.items() if key.startswith("package:") and note["present"]}
     for name, other in _used_by_other_roles(role, ours).items():
         outcome.kept[f"package:{name}"] = f"the role {other} uses it"
@@ -147,7 +181,7 @@ class _Removal:
             return
         note = self._before.get(key)
         if item.get("data") and not self._purge_data:
-            self._outcome.kept[key] = "user data"
+            self._outcome.kept[key] = USER_DATA
         elif note is None or note["present"]:
             self._put_back(key, item, note)
         else:
@@ -157,7 +191,7 @@ class _Removal:
         """Packages go in one transaction afterwards, and take their units along."""
         note = self._before.get(key) or {}
         if item["kind"] == "package" and note.get("present"):
-            self._outcome.kept[key] = "was there before gpuhost"
+            self._outcome.kept[key] = THEIRS
 
     def _put_back(self, key: str, item: Item, note: dict[str, Any] | None) -> None:
         """What was there before us stays; a file gets its content back."""
@@ -167,7 +201,7 @@ class _Removal:
         content = base64.b64decode(note.get("content", ""))
         path = paths.under(item.get("path", "/"))
         if "content" not in note or path.read_bytes() == content:
-            self._outcome.kept[key] = "was there before gpuhost"
+            self._outcome.kept[key] = THEIRS
             return
         self._outcome.removed.append(f"{key} (its content from before is back)")
         if not self._check:
@@ -186,12 +220,12 @@ class _Removal:
             self._outcome.removed.append(key)
 
 
-def sweep(role: str, outcome: Outcome, given: list[Item] | None = None) -> None:
+def sweep(role: str, outcome: Outcome, given: list[Item] | None = None, keep: list[Item] | None = None) -> None:
     """Runtime files are gone, where none of them was there before and the software that writes them is gone too."""
     before = seals.baseline(role)
     if any(key.startswith("package:") and "before" not in reason for key, reason in outcome.kept.items()):
         return
-    for item in owned(role, given):
+    for item in owned(role, given, keep):
         key = item_id(item)
         if item["kind"] != "glob" or before.get(key, {"present": True})["present"]:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -117,11 +118,24 @@ def hand_over(role: str, package: str) -> None:
         files.write_json(_seal_path(role), document)
 
 
-def forget(role: str) -> bool:
-    """Neither seal nor baseline of the role is left; whether there was one."""
+def drop(role: str, items: Collection[str], packages: Collection[str]) -> None:
+    """Neither seal nor baseline of the role names these items, nor the seal these packages as ours."""
+    notes = {key: note for key, note in baseline(role).items() if key not in items}
+    files.write_json(_baseline_path(role), {"schema": SCHEMA, "role": role, "items": notes})
+    if document := read(role):
+        document["items"] = [entry for entry in document["items"] if entry["id"] not in items]
+        document["installed_packages"] = [name for name in document["installed_packages"] if name not in packages]
+        files.write_json(_seal_path(role), document)
+
+
+def forget(role: str, keep: Collection[str] = ()) -> bool:
+    """The role has no seal, and a baseline of the items ``keep`` alone; whether there was more."""
+    notes = {key: note for key, note in baseline(role).items() if key in keep}
     known = [path for path in (_seal_path(role), _baseline_path(role)) if path.exists()]
     for path in known:
         path.unlink()
+    if notes:
+        files.write_json(_baseline_path(role), {"schema": SCHEMA, "role": role, "items": notes})
     return bool(known)
 
 

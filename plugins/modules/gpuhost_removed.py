@@ -8,7 +8,9 @@ module: gpuhost_removed
 short_description: Takes away what a role brought to a host, and nothing else
 description:
   - The role's seal says what is ours, its baseline what was there before gpuhost. Packages go only where our own
-    transaction installed them and no other software needs them; user data stays.
+    transaction installed them and no other software needs them; user data stays, and what stays remains known as ours.
+  - With O(keep), only what the role brought and no longer wants goes. The action plugin of the same name renders the role's
+    footprint as it is now into it when O(outdated) is given.
 options:
   role:
     description: The role.
@@ -23,12 +25,32 @@ options:
     description: Remove user data too.
     type: bool
     default: false
+  outdated:
+    description: Take away only what is in the role's footprint no more.
+    type: bool
+    default: false
+  keep:
+    description: The footprint that is wanted from now on.
+    type: list
+    elements: dict
+    default: []
+  instead:
+    description: Packages that take the place of those that go; without them nothing goes.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
 - name: Take ROCm's tools away
   gpuhost_removed:
     role: rocm
+
+- name: Take away what the plan no longer wants
+  gpuhost_removed:
+    role: rocm
+    outdated: true
+    instead: [rocm-hip-runtime]
 """
 
 RETURN = r"""
@@ -41,7 +63,7 @@ packages:
   returned: always
   type: list
 kept:
-  description: Items that stayed, each with the reason.
+  description: Items that stayed, each with the reason. Among them the folders with what gpuhost set aside.
   returned: always
   type: dict
 gpuhost_finding:
@@ -59,13 +81,13 @@ from ansible.module_utils.onhost.siblings import EngineError
 LIMIT = 1800
 
 
-def remove_packages(role: str, packages: list) -> None:
+def remove_packages(role: str, packages: list, instead: list) -> None:
     """The packages are gone.
 
     :raises FindingError: why they are not.
     """
     step = "remove-" + role.replace("_", "-")
-    answer = steps.advance(step, "apt_remove", {"packages": packages}, wait=LIMIT)
+    answer = steps.advance(step, "apt_remove", {"packages": packages, "instead": instead}, wait=LIMIT)
     result = answer["result"]
     if answer["state"] == steps.RUNNING:
         raise FindingError("GH-STEP-FAILED", f"removing {len(packages)} packages took longer than {LIMIT} s")
@@ -73,17 +95,21 @@ def remove_packages(role: str, packages: list) -> None:
         raise FindingError(result["error_id"], result["error"], result["detail"] or "")
 
 
-def apply(role: str, items: list, purge_data: bool, check: bool) -> removal.Outcome:
-    """The role's things are gone; what went and what stayed."""
+def apply(asked: dict, check: bool) -> removal.Outcome:
+    """The role's things are gone, or those that it wants no more; what went and what stayed."""
+    role, keep = asked["role"], asked["keep"] if asked["outdated"] else None
     if not check:
         lease.touch()
-    outcome = removal.remove(role, items, purge_data, check)
+    outcome = removal.remove(role, asked["items"], asked["purge_data"], check, keep=keep)
     if check:
         return outcome
     if outcome.packages:
-        remove_packages(role, outcome.packages)
-    removal.sweep(role, outcome, items)
-    removal.finish(role, outcome)
+        remove_packages(role, outcome.packages, asked["instead"])
+    removal.sweep(role, outcome, asked["items"], keep)
+    if keep is None:
+        removal.finish(role, outcome)
+    else:
+        removal.settle(role, outcome, keep)
     return outcome
 
 
@@ -93,12 +119,15 @@ def main() -> None:
             "role": {"type": "str", "required": True},
             "items": {"type": "list", "elements": "dict", "default": []},
             "purge_data": {"type": "bool", "default": False},
+            "outdated": {"type": "bool", "default": False},
+            "keep": {"type": "list", "elements": "dict", "default": []},
+            "instead": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     asked = module.params
     try:
-        outcome = apply(asked["role"], asked["items"], asked["purge_data"], module.check_mode)
+        outcome = apply(asked, module.check_mode)
     except FindingError as problem:
         module.fail_json(msg=f"{problem.seen}\n{problem.detail}", gpuhost_finding=problem.as_dict())
     except (EngineError, OSError) as problem:

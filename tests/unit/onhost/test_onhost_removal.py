@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onhost import engine_packages, paths, removal, removers, seals
+from onhost import engine_packages, leftovers, paths, removal, removers, seals
 from onhost.host import Host
 from onhost.siblings import Engine
 from tests.unit.onhost.fake_engine import FakeEngine, container
@@ -212,3 +212,103 @@ def test_an_engine_that_cannot_be_asked_stays_while_it_may_hold_something(root: 
     assert engine_packages.in_use(["docker.io"], silent) == {}
     (root / "var/lib/docker/containers").mkdir(parents=True)
     assert "cannot be seen" in engine_packages.in_use(["docker.io"], silent)["docker.io"]
+
+
+def test_data_that_stayed_is_still_known_as_ours_and_goes_when_that_is_said_later(root: Path) -> None:
+    def make() -> None:
+        write(root, CONFIG["path"])
+        write(root, "/srv/gpuhost/app/chat.db")
+
+    installed(root, [CONFIG, DATA], make)
+    removal.finish("role", removal.remove("role"))
+    assert (root / "srv/gpuhost/app/chat.db").exists()
+    assert list(seals.baseline("role")) == ["directory:/srv/gpuhost/app"]
+    assert (seals.read("role"), paths.steps().exists(), paths.seals().exists()) == (None, False, False)
+
+    outcome = removal.remove("role", purge_data=True)
+    assert (outcome.removed, outcome.kept) == (["directory:/srv/gpuhost/app"], {})
+    removal.finish("role", outcome)
+    assert not (root / "srv/gpuhost").exists()
+    assert list(paths.state().iterdir()) == []
+
+
+def test_data_stays_ours_when_the_role_comes_back_between(root: Path) -> None:
+    installed(root, [DATA], lambda: write(root, "/srv/gpuhost/app/chat.db"))
+    removal.finish("role", removal.remove("role"))
+    installed(root, [DATA], lambda: None)
+    assert removal.remove("role", purge_data=True).removed == ["directory:/srv/gpuhost/app"]
+
+
+def test_data_of_somebody_else_is_not_remembered(root: Path) -> None:
+    write(root, "/srv/gpuhost/app/old.db")
+    installed(root, [DATA], lambda: None)
+    removal.finish("role", removal.remove("role", purge_data=True))
+    assert list(paths.state().iterdir()) == []
+
+
+SOURCE: dict[str, Any] = {"kind": "file", "path": "/etc/apt/sources.list.d/gpuhost-rocm.sources", "content": True}
+TOOL = {"kind": "package", "name": "rocminfo"}
+
+
+def outdate(keep: list[dict[str, Any]]) -> removal.Outcome:
+    """As the module of that name does, but for the package step."""
+    outcome = removal.remove("role", keep=keep)
+    removal.sweep("role", outcome, keep=keep)
+    removal.settle("role", outcome, keep)
+    return outcome
+
+
+def test_what_a_role_wants_no_more_goes_and_the_rest_stays(root: Path) -> None:
+    installed(root, [SOURCE, CONFIG], lambda: [write(root, one["path"]) for one in (SOURCE, CONFIG)])
+    outcome = outdate([CONFIG])
+    assert (outcome.removed, outcome.kept) == (["file:/etc/apt/sources.list.d/gpuhost-rocm.sources"], {})
+    assert (root / "etc/app/daemon.json").exists()
+    assert [entry["id"] for entry in (seals.read("role") or {})["items"]] == ["file:/etc/app/daemon.json"]
+    assert list(seals.baseline("role")) == ["file:/etc/app/daemon.json"]
+    assert outdate([CONFIG]).removed == []
+
+
+def test_what_it_wants_no_more_is_noted_anew_when_it_comes_back(root: Path) -> None:
+    path = write(root, CONFIG["path"], "theirs")
+    installed(root, [CONFIG], lambda: path.write_text("ours"))
+    outdate([])
+    assert path.read_text() == "theirs"
+    path.write_text("theirs, changed")
+    assert removal.remove("role").removed == []
+    assert path.read_text() == "theirs, changed"
+    installed(root, [CONFIG], lambda: path.write_text("ours"))
+    removal.remove("role")
+    assert path.read_text() == "theirs, changed"
+
+
+def test_packages_go_with_the_last_that_is_wanted_of_them(root: Path) -> None:
+    seals.seal("role", "digest", [TOOL], installed_packages=["rocminfo", "libhsa-runtime64-1"])
+    assert outdate([TOOL]).packages == []
+    outcome = outdate([{"kind": "package", "name": "rocm-core"}])
+    assert outcome.packages == ["libhsa-runtime64-1", "rocminfo"]
+    assert (seals.read("role") or {})["installed_packages"] == []
+
+
+def test_a_package_that_is_still_wanted_keeps_what_it_needs(root: Path) -> None:
+    status = root / "var/lib/dpkg/status"
+    status.write_text(status.read_text() + "\nPackage: rocm-smi\nStatus: install ok installed\nVersion: 1\n")
+    both = [TOOL, {"kind": "package", "name": "rocm-smi"}]
+    seals.seal("role", "digest", both, installed_packages=["rocminfo", "libhsa-runtime64-1", "rocm-smi"])
+    assert outdate([TOOL]).packages == ["rocm-smi"]
+
+
+def test_user_data_of_what_is_wanted_no_more_stays(root: Path) -> None:
+    installed(root, [DATA], lambda: write(root, "/srv/gpuhost/app/chat.db"))
+    assert outdate([]).kept == {"directory:/srv/gpuhost/app": "user data"}
+    assert removal.remove("role", purge_data=True).removed == ["directory:/srv/gpuhost/app"]
+
+
+def test_removal_says_where_it_set_things_aside_and_leaves_them_there(root: Path) -> None:
+    write(root, "/etc/apt/sources.list.d/rocm.list", "deb https://repo.radeon.com/rocm/apt/6.4.1 noble main\n")
+    folder = leftovers.clean("role", [{"path": "/etc/apt/sources.list.d/rocm.list", "kind": "source"}]).backup
+    installed(root, [CONFIG], lambda: write(root, CONFIG["path"]))
+    assert removal.remove("other").kept == {}
+    outcome = removal.remove("role")
+    assert outcome.kept == {f"backup:{folder}": "holds what gpuhost cleaned: /etc/apt/sources.list.d/rocm.list"}
+    removal.finish("role", outcome)
+    assert (root / folder.lstrip("/") / "etc/apt/sources.list.d/rocm.list").exists()
