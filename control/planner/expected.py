@@ -36,6 +36,7 @@ def _driver(part: dict[str, Any]) -> dict[str, Any]:
         "kernels": list(part["kernels"]),
         "signed": part["sign"] is not None,
         "parameters": list(part["parameters"]),
+        "dkms": part["source"],
     }
 
 
