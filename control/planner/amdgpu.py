@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from control.planner.gpu import DRIVER
-from control.planner.model import Context
+from control.planner.model import DRIVER, Context
 
 #: Keys that other decisions read and the role does not. ``kind``: whose driver will be at work; ``replaces``: the working
 #: driver that goes, in words; ``reboots``: why the host has to; ``asks``: packages whose candidates on the host's mirror

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from control.planner import leftovers
 from control.planner.model import MB, Context, Outcome, in_words
 from control.planner.services import enabled
 from control.planner.torch import VENV
@@ -17,8 +18,26 @@ if TYPE_CHECKING:
 #: Left free on every disk that something is put on.
 MARGIN = 500 * MB
 IMAGES = "/var/lib/docker"
+BOOT = "/boot"
+#: Room that a kernel and its initial ramdisk take there, with what is written beside an old one first (Debian 13's generic
+#: kernel, generously; the role asks again, of the host's own files).
+BOOT_BYTES = 170 * MB
 #: The cost of a plan that does nothing.
 NOTHING: Mapping[str, Any] = {"download_bytes": 0, "disk_bytes": 0, "reboot": False, "items": []}
+
+
+@dataclass(frozen=True)
+class Known:
+    """A size that no row of the table has, in units of 1,000,000 bytes."""
+
+    download_mb: int
+    disk_mb: int
+
+
+#: Headers of one kernel with what they share, and a kernel: measured with apt, Debian 12's 6.1.192.
+HEADERS, KERNEL = Known(15, 70), Known(75, 405)
+#: Estimates: AMD's driver with its firmware, and what a build takes below /var/lib/dkms until it is done.
+DRIVER, BUILD_MB = Known(60, 700), 2500
 
 
 @dataclass(frozen=True)
@@ -27,7 +46,7 @@ class Item:
 
     name: str
     path: str
-    size: Size | None
+    size: Size | Known | None
     reserve_mb: int = 0
 
     @property
@@ -56,6 +75,7 @@ def _items(ctx: Context) -> Iterator[Item]:
     for group in ctx.system.packages.values():
         if missing & set(group.names):
             yield Item(", ".join(group.names), "/usr", group)
+    yield from _driver(ctx, missing)
     yield from _rocm(ctx, missing)
     yield from _torch(ctx, missing)
     for image in missing_images(ctx):
@@ -64,6 +84,20 @@ def _items(ctx: Context) -> Iterator[Item]:
     for service in enabled(ctx)[0]:
         if f"gpuhost-{service.id}" not in present:
             yield Item(f"data of {service.name}", ctx.wishes["services_data_root"], None, service.reserve_disk_mb)
+
+
+def _driver(ctx: Context, missing: set[str]) -> Iterator[Item]:
+    """AMD's driver, the headers that it is built with, and a newer kernel where the plan has one."""
+    part = ctx.parts["amdgpu"]
+    for release in part["kernels"]:
+        names = ctx.system.kernel_packages
+        if names.headers.format(release=release) in missing:
+            yield Item(f"headers of {release}", "/usr", HEADERS)
+        if names.image.format(release=release) in missing:
+            yield Item(f"kernel {release}", "/usr", KERNEL)
+    if part["driver"] == "dkms" and missing & set(leftovers.driver_names(ctx, part["packages"])):
+        yield Item(f"AMD's driver {part['version']}", "/usr", None if ctx.simulated else DRIVER)
+        yield Item("its build", "/var/lib/dkms", None, 0 if ctx.simulated else BUILD_MB)
 
 
 def _rocm(ctx: Context, missing: set[str]) -> Iterator[Item]:
@@ -83,11 +117,19 @@ def _torch(ctx: Context, missing: set[str]) -> Iterator[Item]:
 
 
 def missing_packages(ctx: Context) -> set[str]:
-    """Packages that the plan's roles install and that the host does not have."""
-    wanted = {name for part in ctx.parts.values() for name in part.get("packages") or []}
+    """Packages that the plan's roles install and that the host does not have, as the plan names them (``name=version``)."""
+    keys = ("packages", "kernel_packages")
+    wanted = {name for part in ctx.parts.values() for key in keys for name in part.get(key) or []}
     if ctx.parts["sources"]["ca_certificates"]:
         wanted |= set(ctx.system.packages["certificates"].names)
-    return wanted - set(ctx.mapping("packages"))
+    gone = {name for part in ctx.parts.values() for name in part.get("remove") or []}
+    return {name for name in wanted if not _there(ctx, name) or name.partition("=")[0] in gone}
+
+
+def _there(ctx: Context, wanted: str) -> bool:
+    name, _, version = wanted.partition("=")
+    found = ctx.mapping("packages").get(name)
+    return found is not None and version in ("", found.get("version"))
 
 
 def missing_images(ctx: Context) -> list[dict[str, Any]]:
@@ -127,6 +169,7 @@ def _image_size(ctx: Context, image: Mapping[str, Any]) -> Size | None:
 
 
 def _too_small(ctx: Context, items: list[Item]) -> list[Finding]:
+    """What does not fit where; ``/boot`` apart, where it is a file system of its own."""
     mounts = {row["mount"]: row for row in ctx.rows("disk") if row.get("free_bytes") is not None}
     need: dict[str, int] = {}
     for item in items:
@@ -139,7 +182,21 @@ def _too_small(ctx: Context, items: list[Item]) -> list[Finding]:
             seen = f"{mount} needs {in_words(wanted + MARGIN)} and has {in_words(free)} free"
             missing = in_words(wanted + MARGIN - free)
             found.append(ctx.finding("GH-DISK-SMALL", seen, mount=mount, missing=missing))
-    return found
+    return [*found, *_boot_too_small(ctx, mounts)]
+
+
+def _boot_too_small(ctx: Context, mounts: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    new = [
+        item
+        for item in ctx.parts["amdgpu"]["kernels"]
+        if ctx.system.kernel_packages.image.format(release=item) in ctx.parts["amdgpu"]["kernel_packages"]
+    ]
+    need = len(new) * BOOT_BYTES
+    if BOOT not in mounts or mounts[BOOT]["free_bytes"] >= need:
+        return []
+    free = mounts[BOOT]["free_bytes"]
+    seen = f"{BOOT} needs {in_words(need)} for {', '.join(new)} and has {in_words(free)} free"
+    return [ctx.finding("GH-BOOT-SMALL", seen, mount=BOOT, missing=in_words(need - free))]
 
 
 def _mount_of(path: str, mounts: list[str]) -> str:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.version import Version
 
 from control.planner import amdgpu, compat, headers, kernels, leftovers, release, repositories, secureboot
-from control.planner.gpu import DRIVER
-from control.planner.model import Context, Decision, Outcome
+from control.planner.model import DRIVER, Context, Decision, Outcome
 
 if TYPE_CHECKING:
     from control.findings import Finding

@@ -103,7 +103,7 @@ def _needs_dkms(ctx: Context) -> tuple[str, str, bool] | None:
     """Why the kernel's own driver will not do: reason, rule, and whether the GPU is of no use without another one."""
     if not _up(ctx):
         for target in _targets(ctx):
-            if _older(ctx, target):
+            if kernels.older_than(ctx, target.gfx):
                 reason = f"{target.gfx} is driven from Linux {target.inbox_since} on, and {kernels.running(ctx)} is older"
                 return reason, "driver.dkms.old-kernel", True
         if "instinct" in release.families(ctx):
@@ -184,17 +184,11 @@ def _targets(ctx: Context) -> list[Target]:
     return [target for target in found if target]
 
 
-def _older(ctx: Context, target: Target) -> bool:
-    """Whether the running kernel is older than the first one that drives ``target``."""
-    running = kernels.upstream(kernels.running(ctx))
-    return bool(target.inbox_since and running and kernels.series(running) < Version(target.inbox_since))
-
-
 def _too_old(ctx: Context, reason: str) -> list[Finding]:
     """The kernel cannot drive the GPU, and there is no other driver for it here: which kernel would do."""
     found = []
     for target in _targets(ctx):
-        if not _older(ctx, target):
+        if not kernels.older_than(ctx, target.gfx):
             continue
         fitting = [
             row

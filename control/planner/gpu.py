@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from control.planner.model import Context, Decision, Gpu, Node, Outcome
+from control.planner import kernels
+from control.planner.model import DRIVER, Context, Decision, Gpu, Node, Outcome
 
 if TYPE_CHECKING:
     from control.findings import Finding
 
 #: Drivers that hold a device for a guest.
 GUEST_DRIVERS = ("vfio-pci", "pci-stub", "xen-pciback", "pciback")
-DRIVER = "amdgpu"
 #: ROCr's name for the GPUs that a program gets to see.
 VISIBLE = "ROCR_VISIBLE_DEVICES"
 
@@ -45,16 +45,17 @@ def decide(ctx: Context) -> Outcome:
 
 def _gpu(ctx: Context, entry: Mapping[str, Any]) -> Gpu:
     row = ctx.table.gpu(entry["device_id"])
+    # What KFD says is true; the table knows it before the driver is loaded.
+    gfx = entry.get("gfx") or (row.gfx if row else None)
     minor = entry.get("render_minor")
     return Gpu(
         pci=entry["pci"],
         name=ctx.table.gpu_name(entry["device_id"], entry.get("revision")),
-        # What KFD says is true; the table knows it before the driver is loaded.
-        gfx=entry.get("gfx") or (row.gfx if row else None),
+        gfx=gfx,
         vram_bytes=entry.get("vram_bytes"),
         render_node=_render_node(minor),
         integrated=bool(row and row.integrated),
-        state=_state(ctx, entry),
+        state=_state(ctx, entry, gfx),
         row=row,
         kfd_node=entry.get("kfd_node"),
         nodes=tuple(_nodes(ctx, entry)),
@@ -85,17 +86,20 @@ def _at(node: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
     return bool(node["node"] == entry["kfd_node"] or where == entry["pci"].rpartition(".")[0])
 
 
-def _state(ctx: Context, entry: Mapping[str, Any]) -> str:
+def _state(ctx: Context, entry: Mapping[str, Any], gfx: str | None) -> str:
     driver = entry.get("driver")
     if driver in GUEST_DRIVERS:
         return "reserved"
     if driver not in (None, DRIVER):
         return "foreign"
-    if driver == DRIVER:
-        # A bound driver without a KFD node cannot compute: KFD left the device out.
-        return "up" if entry.get("kfd_node") is not None else "failed"
+    if driver == DRIVER and entry.get("kfd_node") is not None:
+        return "up"
     module = (ctx.mapping("kernel").get("modules") or {}).get(DRIVER) or {}
-    return "failed" if module.get("loaded") else "unloaded"
+    if driver is None and not module.get("loaded"):
+        return "unloaded"
+    # A bound driver without a KFD node cannot compute: KFD left the device out. Where the kernel is older than the chip
+    # that says nothing against the device: it waits for a newer driver.
+    return "unloaded" if module.get("in_tree") and kernels.older_than(ctx, gfx) else "failed"
 
 
 def _choose(usable: list[Gpu]) -> tuple[list[Gpu], str, str]:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.version import Version
 
-from control.planner.gpu import DRIVER
-from control.planner.model import Context
+from control.planner.model import DRIVER, Context
 
 if TYPE_CHECKING:
     from control.findings import Finding
@@ -59,6 +58,12 @@ def boots_next(ctx: Context) -> str | None:
     """The release that the boot loader takes by itself; where it does not tell, the newest one, as GRUB does."""
     said = (ctx.mapping("kernel").get("boot") or {}).get("next")
     return said or next(iter(bootable(ctx)), None)
+
+
+def older_than(ctx: Context, gfx: str | None) -> bool:
+    """Whether the running kernel is older than the first one that drives ``gfx``, as far as both are known."""
+    target, version = ctx.table.target(gfx), upstream(running(ctx))
+    return bool(target and target.inbox_since and version and series(version) < Version(target.inbox_since))
 
 
 def has_headers(ctx: Context, release: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from control.planner.model import Context
@@ -33,6 +33,12 @@ def driver_packages(ctx: Context) -> dict[str, Mapping[str, Any]]:
     names = dict.fromkeys([name for row in rows for name in (*row.packages, *row.firmware)] + list(OLD_DRIVER))
     packages = ctx.mapping("packages")
     return {name: packages[name] for name in names if name in packages}
+
+
+def driver_names(ctx: Context, packages: Sequence[str]) -> list[str]:
+    """Of a plan's packages (``name`` or ``name=version``) those of AMD's driver itself."""
+    own = {name for row in ctx.table.drivers for name in (*row.packages, *row.firmware)}
+    return [name for name in packages if name.partition("=")[0] in own]
 
 
 def unfinished(ctx: Context) -> list[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 MB = 1_000_000
+#: The kernel module, and what AMD's own release of it is called in DKMS.
+DRIVER = "amdgpu"
 
 #: Where gpuhost puts what is its own on a host (docs/architecture.md, "Paths on a target").
 PREFIX = "/opt/gpuhost"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from control.planner import dkms, kernels
+from control.planner import compat, dkms, kernels
 from control.planner.model import Context, Decision
 
 
@@ -39,9 +39,7 @@ def _driver(ctx: Context, part: dict[str, Any]) -> list[str]:
     if not module.get("loaded"):
         return []
     if not _planned(ctx, part):
-        own = module.get("in_tree") is not False
-        other = "the kernel's own driver" if own else f"AMD's driver {module.get('version') or ''}".strip()
-        return [f"{other} is loaded, and a driver in use cannot be exchanged"]
+        return [f"{compat.driver_at_work(ctx).words} is loaded, and a driver in use cannot be exchanged"]
     file = kernels.module_file(ctx, kernels.running(ctx)) or {}
     known = file.get("srcversion") and module.get("srcversion")
     if known and file["srcversion"] != module["srcversion"]:

@@ -43,7 +43,7 @@ def choose(ctx: Context, kernel: str | None) -> Choice:
     rows, wish = offered(ctx), str(ctx.wishes["amdgpu_driver_version"])
     if not rows:
         return Choice(None, [_no_system(ctx)])
-    fitting = [row for row in rows if not row.preview and covers(row, kernel) and not misfits(ctx, row, kernel)]
+    fitting = [row for row in rows if covers(row, kernel) and not misfits(ctx, row, kernel)]
     if not wish:
         if not fitting:
             return Choice(None, [_no_release(ctx, rows[0], misfits(ctx, rows[0], kernel), "")])
