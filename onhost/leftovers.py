@@ -22,8 +22,7 @@ except ImportError:
     from verify.probes import leftovers as probe
     from verify.probes.host import Host as ProbedHost
 
-#: The lines that AMD's guides append to adduser.conf, and no others: a site may have groups of its own there.
-_GUIDE_GROUPS = re.compile(r"^\s*EXTRA_GROUPS=[\"']?(?:video|render)(?:\s+(?:video|render))*[\"']?\s*$")
+_GROUPS = re.compile(r"^\s*EXTRA_GROUPS=[\"']?(?:video|render)(?:\s+(?:video|render))*[\"']?\s*$")
 _GUIDE_SWITCH = re.compile(r"^\s*ADD_EXTRA_GROUPS=1\s*$")
 _GROUPS = re.compile(r"^\s*EXTRA_GROUPS\s*=")
 
@@ -136,9 +135,9 @@ def _without_linker(text: str) -> str:
 
 def _without_groups(text: str) -> str:
     """Without the guides' lines; the switch stays where a site's own groups need it."""
-    lines = [line for line in text.splitlines(keepends=True) if not _GUIDE_GROUPS.match(line)]
+    lines = [line for line in text.splitlines(keepends=True) if not probe.GUIDE_GROUPS.match(line)]
     needed = any(_GROUPS.match(line) for line in lines)
-    return "".join(line for line in lines if needed or not _GUIDE_SWITCH.match(line))
+    return "".join(line for line in lines if needed or not probe.GUIDE_SWITCH.match(line))
 
 
 def _stanzas(text: str) -> list[str]:

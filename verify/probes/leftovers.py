@@ -27,8 +27,11 @@ KEYS = (
     "/usr/share/keyrings/*rocm*",
 )
 PACKAGES = ("amdgpu-install", "amdrocm-repo")
-DEFAULT_GROUPS = re.compile(r"^[ \t]*(?:ADD_EXTRA_GROUPS|EXTRA_GROUPS)[ \t]*=.*$", re.MULTILINE)
-GPU_GROUPS = re.compile(r"\b(render|video)\b")
+#: What the guides append to adduser.conf. A site's own groups are no leftover, even with one of the GPU's among them.
+GUIDE_GROUPS = re.compile(
+    r"""^[ \t]*EXTRA_GROUPS=["']?(?:video|render)(?:[ \t]+(?:video|render))*["']?[ \t]*$""", re.MULTILINE
+)
+GUIDE_SWITCH = re.compile(r"^[ \t]*ADD_EXTRA_GROUPS=1[ \t]*$", re.MULTILINE)
 
 
 def look_leftovers(host: Host) -> list[dict[str, Any]]:
@@ -82,10 +85,9 @@ def pins(host: Host) -> list[dict[str, Any]]:
 
 def extra_groups(host: Host) -> list[dict[str, Any]]:
     """What makes every future account a member of the GPU's groups. Of two assignments the later one counts."""
-    lines = DEFAULT_GROUPS.findall(host.word("/etc/adduser.conf") or "")
-    if not any(GPU_GROUPS.search(line) for line in lines):
-        return []
-    return [row("/etc/adduser.conf", "extra_groups", "\n".join(lines))]
+    text = host.word("/etc/adduser.conf") or ""
+    lines = GUIDE_GROUPS.findall(text)
+    return [row("/etc/adduser.conf", "extra_groups", "\n".join([*GUIDE_SWITCH.findall(text), *lines]))] if lines else []
 
 
 def linker(host: Host) -> list[dict[str, Any]]:

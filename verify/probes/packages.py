@@ -18,6 +18,8 @@ MATTER = re.compile(
     r"|docker.*|moby.*|containerd.*|runc|podman.*|buildah|crun"
     r"|python3(\.\d+)?(-venv|-pip|-minimal|-dev|-torch|-numpy|-apt)?|libtorch.*|ca-certificates|openssh-server|sudo|acl|ollama|gcc|make"
 )
+#: Whose packages all matter: what of AMD's is installed goes as a whole before another release comes.
+VENDORS = ("amd.com",)
 #: Words of dpkg's Status line for a package that is wholly there.
 DONE = "install ok installed", "hold ok installed"
 
@@ -64,7 +66,8 @@ def look_packages(host: Host) -> dict[str, Any]:
     return {
         name: {"version": fields["Version"], "origin": origin(fields.get("Maintainer", ""))}
         for name, fields in sorted(entries(host))
-        if fields["Status"] in DONE and MATTER.fullmatch(name.split(":")[0])
+        if fields["Status"] in DONE
+        and (MATTER.fullmatch(name.split(":")[0]) or origin(fields.get("Maintainer", "")) in VENDORS)
     }
 
 

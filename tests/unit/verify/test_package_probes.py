@@ -65,6 +65,12 @@ def test_packages_of_a_gpu_host_are_kept_and_others_are_not(name: str, matters: 
     assert bool(packages.MATTER.fullmatch(name)) is matters
 
 
+def test_whatever_amd_built_matters_whatever_it_is_called(made: Builder) -> None:
+    made.add("amd.com", half="1.12.0.70204-93~24.04", migraphx="2.15").add("debian.org", hunspell="1.7", half_life="6.1")
+    found = packages.look_packages(made.installed().host)
+    assert {"half", "migraphx", "hunspell", "half-life"} & set(found) == {"half", "migraphx"}
+
+
 @pytest.mark.parametrize(
     ("files", "interrupted"),
     [
