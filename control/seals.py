@@ -15,6 +15,8 @@ from control.roles import ROLES, VERIFY, specification
 SHIPPED = {"services": ("docker/jupyter",), VERIFY: ("verify",)}
 #: What a part of the plan names to be done once: gone from the plan when it is done, and no change of what is wanted.
 PASSING = ("remove", "leftovers", "kernel_packages")
+#: Why a role runs for the first time.
+NEVER = "never sealed"
 #: Roles that bring a site's certificates or keys to a host, or into an image.
 USES_SITE_FILES = ("sources", "services")
 
@@ -58,7 +60,7 @@ def drifted(seals: dict[str, Any]) -> list[dict[str, str]]:
 
 def _reason(role: str, plan: dict[str, Any], seal: dict[str, Any] | None, wishes: dict[str, Any]) -> str:
     if not seal or "input" not in seal:
-        return "never sealed"
+        return NEVER
     if seal["input"] != role_input(role, wishes, plan["roles"][role]):
         return "what is wanted changed"
     if waiting := [key for key in PASSING if plan["roles"][role].get(key)]:

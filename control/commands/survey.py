@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from control import planner, roles, run, support
+from control import planner, roles, run, seals, support
+from control.commands import plan_shown
 from control.commands.common import Target, findings_of, guarded, outcome, perform, print_json, show_outcome
-from control.console import console, show_findings
-from control.exitcodes import ExitCode
+from control.console import console
+from control.exitcodes import ExitCode, worst
 from control.findings import CATALOGUE, make
 from control.inventory import BadInputError
 
@@ -27,13 +28,16 @@ class Options:
     json: bool = False
     cpu: bool = False
     snapshot: str = ""
+    verbose: bool = False
 
 
 def plan(options: Options) -> int:
     """What ``up`` would do and why. 11 where it would refuse."""
     if options.snapshot:
         return guarded(lambda: _plan_recorded(options), options.json)
-    return guarded(lambda: _shown(options, "plan", _show_plans), options.json)
+    return guarded(
+        lambda: _shown(options, "plan", lambda out, finished: _show_plans(out, finished, options.verbose)), options.json
+    )
 
 
 def status(options: Options) -> int:
@@ -71,8 +75,6 @@ def _shown(options: Options, command: str, show: Any) -> int:
 
 
 def _refusal(finished: run.Run) -> int:
-    from control.exitcodes import worst
-
     codes = [
         CATALOGUE[one["id"]].exit_code
         for host in finished.hosts
@@ -96,8 +98,10 @@ def _plan_recorded(options: Options) -> int:
     if options.json:
         print_json(made)
     else:
-        _show_plan(console(), path.stem, {"plan": made, "due": {}, "findings": made["findings"]})
-    return int(CATALOGUE[refused[0]["id"]].exit_code) if refused else int(ExitCode.DONE)
+        due = {} if refused else seals.due(made, snapshot.get("seals") or {}, wishes)
+        examined = {"snapshot": snapshot, "plan": made, "due": due, "findings": made["findings"]}
+        plan_shown.show(console(), path.stem, examined, options.verbose)
+    return int(worst(CATALOGUE[one["id"]].exit_code for one in refused)) if refused else int(ExitCode.DONE)
 
 
 def _only_snapshot(path: Path, document: Any) -> dict[str, Any]:
@@ -111,39 +115,9 @@ def _only_snapshot(path: Path, document: Any) -> dict[str, Any]:
     return document
 
 
-def _show_plans(out: Console, finished: run.Run) -> None:
+def _show_plans(out: Console, finished: run.Run, verbose: bool) -> None:
     for host, examined in sorted(finished.examined.items()):
-        _show_plan(out, host, examined)
-
-
-def _show_plan(out: Console, host: str, examined: dict[str, Any]) -> None:
-    made = examined["plan"]
-    out.rule(f"[bold]{host}[/]", align="left")
-    if made:
-        _show_decisions(out, made)
-        cost = made["cost"]
-        out.print(
-            f"fetch {cost['download_bytes'] / 1e6:,.0f} MB, disk {cost['disk_bytes'] / 1e6:,.0f} MB, "
-            f"reboot {'needed' if cost['reboot'] else 'not needed'}"
-        )
-    for role, reason in examined["due"].items():
-        out.print(f"  [cyan]●[/] {role:<17}[dim]{escape(reason)}[/]")
-    if made and not examined["due"] and not _refuses(examined):
-        out.print("  nothing to do: every role is sealed")
-    show_findings(out, examined["findings"], "nothing was changed")
-
-
-def _refuses(examined: dict[str, Any]) -> bool:
-    return any(one["level"] == "refuse" for one in examined["findings"])
-
-
-def _show_decisions(out: Console, made: dict[str, Any]) -> None:
-    if made["simulated"]:
-        out.print("[black on yellow] SIMULATED [/] the GPU of this host is a simulation of the lab")
-    table = Table.grid(padding=(0, 2))
-    for decision in made["decisions"]:
-        table.add_row(decision["topic"], f"[bold]{escape(str(decision['choice']))}[/]", escape(decision["reason"]))
-    out.print(table)
+        plan_shown.show(out, host, examined, verbose)
 
 
 def _show_status(out: Console, finished: run.Run) -> None:
@@ -173,7 +147,7 @@ def _sealed(examined: dict[str, Any]) -> str:
         return f"[yellow]drifted: {', '.join(one['item'] for one in examined['drift'])}[/]"
     if examined["due"]:
         return f"[yellow]due: {', '.join(examined['due'])}[/]"
-    return "[red]refused[/]" if _refuses(examined) else "[green]all sealed[/]"
+    return "[red]refused[/]" if plan_shown.refuses(examined) else "[green]all sealed[/]"
 
 
 def _services(snapshot: dict[str, Any], made: dict[str, Any]) -> str:
@@ -207,7 +181,7 @@ def _show_drift(out: Console, finished: run.Run) -> None:
         if not examined["snapshot"]:
             continue
         if not examined["drift"]:
-            unsealed = [role for role, reason in examined["due"].items() if reason == "never sealed"]
+            unsealed = [role for role, reason in examined["due"].items() if reason == seals.NEVER]
             words = f"never sealed: {', '.join(unsealed)}" if unsealed else "nothing drifted"
             out.print(f"[bold]{host}[/]  {words}")
         for thing in examined["drift"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -38,8 +39,9 @@ def decide(ctx: Context) -> Outcome:
         return Outcome({"gpus": gpus}, [decision], [_refusal(ctx, gpus), *_cpu_only_topology(ctx)])
     chosen, rule, reason = _choose(usable)
     marked = [_mark(gpu, chosen, reason) for gpu in gpus]
-    names = ", ".join(f"{gpu.name} ({gpu.gfx})" for gpu in marked if gpu.use)
-    decisions = [Decision("gpu", names, reason, rule), *_partitions(chosen)]
+    names = Counter(f"{gpu.name} ({gpu.gfx})" for gpu in marked if gpu.use)
+    choice = ", ".join(f"{count}x {name}" if count > 1 else name for name, count in names.items())
+    decisions = [Decision("gpu", choice, reason, rule), *_partitions(chosen)]
     return Outcome({"gpus": marked}, decisions, _remarks(ctx, marked))
 
 

@@ -32,6 +32,7 @@ SHARE_NUMERATOR, SHARE_DENOMINATOR = 3, 4
 LITTLE = 24 * GIB
 #: A carve-out above this is more than the firmware's own default.
 SMALL_CARVE_OUT = 4 * GIB
+OEM_MENDED = (6, 14, 0, 1018)
 #: Says on the kernel command line what must not stand beside TTM's limit (legacy-rocm-build#5595).
 DEPRECATED = "amdgpu.gttsize="
 
@@ -57,7 +58,11 @@ def limit_bytes(total: int, carve_out: int) -> int | None:
 
 
 def _integrated(ctx: Context) -> list[Gpu]:
-    return [gpu for gpu in ctx.used if gpu.integrated]
+    """Integrated GPUs that some program has kernels for: for the others more memory is of no use."""
+    known = {gfx for row in ctx.table.torch for gfx in row.targets} | {
+        gfx for row in ctx.table.images for gfx in row.targets
+    }
+    return [gpu for gpu in ctx.used if gpu.integrated and gpu.gfx in known]
 
 
 def _carve_out(ctx: Context) -> int:
@@ -75,17 +80,27 @@ def _pages(ctx: Context) -> list[Wanted]:
     # AMD's own driver brings a TTM of its own.
     module = "amdttm" if compat.driver_at_work(ctx).kind == "dkms" else "ttm"
     pages = limit // PAGE
-    now = (ctx.mapping("kernel").get("parameters") or {}).get(module) or {}
-    if str(now.get("pages_limit") or "").isdigit() and int(now["pages_limit"]) > pages:
+    if _now(ctx, module) > pages:
         return []
     why = f"the GPU shares the host's memory: {limit // GIB} GiB of it instead of half, and only while a program uses them"
     return [(f"{module}.pages_limit", str(pages), why, "memory.ttm")]
 
 
+def _now(ctx: Context, module: str) -> int:
+    """The limit that is in force, or that the kernel was started with; 0 where neither is told."""
+    said = [word.partition("=")[2] for word in _cmdline(ctx) if word.startswith(f"{module}.pages_limit=")]
+    parameters = (ctx.mapping("kernel").get("parameters") or {}).get(module) or {}
+    return max((int(one) for one in [*said, str(parameters.get("pages_limit"))] if one.isdigit()), default=0)
+
+
+def _cmdline(ctx: Context) -> list[str]:
+    return str(ctx.mapping("kernel").get("cmdline") or "").split()
+
+
 def _iommu(ctx: Context) -> list[Wanted]:
     """AMD: several GPUs may hang without it (ROCm install FAQ, issue 5; ROCm/rccl#1129)."""
     iommu = ctx.mapping("iommu")
-    ours = "iommu=pt" in str(ctx.mapping("kernel").get("cmdline") or "").split()
+    ours = "iommu=pt" in _cmdline(ctx)
     if len(ctx.used) < 2 or not iommu.get("groups") or (iommu.get("type") == "identity" and not ours):
         return []
     why = f"{len(ctx.used)} GPUs: transfers between them can hang while the IOMMU translates addresses"
@@ -131,13 +146,18 @@ def _kernel(ctx: Context, gpus: Sequence[Gpu]) -> list[Finding]:
     for gpu in gpus:
         target = ctx.table.target(gpu.gfx)
         since = target.full_memory_since if target else None
-        if since and running and running < Version(since) and compat.driver_at_work(ctx).kind == "inbox":
+        own = compat.driver_at_work(ctx).kind == "inbox" and not _mended(kernels.running(ctx))
+        if since and running and running < Version(since) and own:
             seen = f"{gpu.name} with Linux {running}; {since} is the first that lets programs have all its memory"
             return [ctx.finding("GH-APU-KERNEL", seen, since=since)]
     return []
 
 
+def _mended(release: str) -> bool:
+    """Whether an older kernel has the fixes all the same: Ubuntu's OEM kernel of 24.04 from 6.14.0-1018 on (AMD)."""
+    return kernels.flavour(release) == "oem" and kernels.order(release) >= OEM_MENDED
+
+
 def _deprecated(ctx: Context) -> list[Finding]:
-    words = str(ctx.mapping("kernel").get("cmdline") or "").split()
-    found = [word for word in words if word.startswith(DEPRECATED)]
+    found = [word for word in _cmdline(ctx) if word.startswith(DEPRECATED)]
     return [ctx.finding("GH-APU-GTTSIZE", f"the kernel was started with {' '.join(found)}")] if found else []

@@ -124,8 +124,17 @@ def _wrong(ctx: Context, value: str, of_a_service: bool) -> str | None:
         return "not three numbers: it makes the runtime fail"
     if ctx.targets and not any(int(form[1]) == major(gfx) for gfx in ctx.targets):
         return f"of another architecture than {' and '.join(ctx.targets)}: memory faults, or refused by the runtime"
+    return _of_this_major(ctx, value, of_a_service)
+
+
+def _of_this_major(ctx: Context, value: str, of_a_service: bool) -> str | None:
     target = _target_of(value)
     if target in ctx.targets:
         others = [gfx for gfx in ctx.targets if gfx != target]
         return f"makes {' and '.join(others)} pass for {target} as well" if others else f"{target} is what the GPU is anyway"
-    return None if of_a_service else f"gpuhost's programs have kernels of their own, or get it where one needs it ({target})"
+    rows = [ctx.table.target(gfx) for gfx in ctx.targets]
+    if ctx.targets and not any(row and row.override == value for row in rows):
+        return f"kernels of {target} are not known to run on {' or '.join(ctx.targets)}: they crash or compute wrongly"
+    if of_a_service:
+        return None
+    return f"programs with kernels for {' and '.join(ctx.targets) or 'the GPU'} run slower with it, or compute wrong results"

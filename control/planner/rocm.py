@@ -72,9 +72,8 @@ def _kept(ctx: Context, vendor: Sequence[Any]) -> Outcome:
         kept = _row(ctx, ours, "it is there, put there by gpuhost", "rocm.keep-own")
         return Outcome(kept.part, kept.decisions, [*kept.findings, *found])
     names = ", ".join(f"{one.get('version')} in {one.get('prefix')}" for one in vendor)
-    return _none(
-        ctx, f"AMD's own ROCm is there ({names}) and is left alone: a second one beside it would mix", "rocm.keep", found
-    )
+    why = "AMD's own ROCm is there and is left alone: a second one beside it would mix"
+    return _none(ctx, why, "rocm.keep", found, f"as it is: {names}")
 
 
 def _asked(ctx: Context, stream: str, version: str) -> Outcome:
@@ -191,9 +190,9 @@ def _part(stream: str, version: str | None, level: str) -> dict[str, Any]:
     return {"stream": stream, "version": version, "level": level, **lists, "prefix": None, "linker": False, "row": None}
 
 
-def _none(ctx: Context, reason: str, rule: str, found: Sequence[Finding] = ()) -> Outcome:
+def _none(ctx: Context, reason: str, rule: str, found: Sequence[Finding] = (), choice: str = "none") -> Outcome:
     part = _part("none", None, ctx.wishes["rocm_packages"])
-    decisions = [Decision("rocm", "none", reason, rule)]
+    decisions = [Decision("rocm", choice, reason, rule)]
     if rule in ("rocm.no-gpu", "rocm.missing-row"):
         cleaned = rocm_replaced.leftovers(ctx, None)
         part["leftovers"], decisions = cleaned.part["leftovers"], [*decisions, *cleaned.decisions]

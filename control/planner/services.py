@@ -30,8 +30,8 @@ def decide(ctx: Context) -> Outcome:
     images: list[dict[str, Any]] = []
     containers = []
     for service in services:
-        base, reference = _image(ctx, service, images)
-        fit = override.fit(ctx, service.name, base) if service.gpu else override.Fit()
+        fit = override.fit(ctx, service.name, with_gpu(ctx, service)) if service.gpu else override.Fit()
+        base, reference = _image(ctx, service, images, fit)
         decisions += [fit.decision] if fit.decision else []
         found += fit.findings
         found += compat.floor(ctx, service.name, base.driver_min) if fit.gpu else []
@@ -79,15 +79,19 @@ def _placed(ctx: Context, service: Service, reference: str, fit: override.Fit) -
     return Decision(f"service {service.id}", f"{reference} {where}", reason, "service.gpu" if fit.gpu else "service.cpu")
 
 
-def _image(ctx: Context, service: Service, images: list[dict[str, Any]]) -> tuple[Image, str]:
+def with_gpu(ctx: Context, service: Service) -> Image:
+    """The image that brings a service's GPU kernels: its own, or the one that it is built on."""
+    row = ctx.table.image(service.image)
+    return ctx.table.image(row.built.gpu_base) if row.built else row
+
+
+def _image(ctx: Context, service: Service, images: list[dict[str, Any]], fit: override.Fit) -> tuple[Image, str]:
     """The image with the kernels (the base of a built one) and the reference that is run; fills ``images``."""
     row = ctx.table.image(service.image)
     if row.built is None:
         images.append({"name": row.reference, "service": service.id, "pull": True})
         return row, row.reference
-    base = ctx.table.image(row.built.gpu_base)
-    if not override.fit(ctx, service.name, base).gpu:
-        base = ctx.table.image(row.built.cpu_base)
+    base = ctx.table.image(row.built.gpu_base if fit.gpu else row.built.cpu_base)
     arguments = {"BASE": base.reference, "PIP_INDEX_URL": python_index(ctx), **_torch_arguments(ctx, base)}
     tag = base.tag if base.torch else f"{base.tag}-torch{_cpu_torch(ctx).version}"
     reference = f"{row.image}:{tag}"

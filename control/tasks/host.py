@@ -44,13 +44,21 @@ def up(
     _end(command(Options(Target(host, site, ask_sudo), confirmed=yes, cpu=cpu, full=full, json=json)))
 
 
-@task(help={**_COMMON, "cpu": "Plan for hosts without a GPU", "snapshot": "Plan for a recorded host: a snapshot's file"})
+@task(
+    help={
+        **_COMMON,
+        "cpu": "Plan for hosts without a GPU",
+        "snapshot": "Plan for a recorded host: a snapshot's file",
+        "verbose": "Also name the rule behind each decision, and why a role is due",
+    }
+)
 def plan(
     c: Context,
     host: str = "",
     site: str = "",
     cpu: bool = False,
     snapshot: str = "",
+    verbose: bool = False,
     json: bool = False,
     ask_sudo: bool = False,
 ) -> None:
@@ -63,7 +71,8 @@ def plan(
     from control.commands import survey
     from control.commands.common import Target
 
-    _end(survey.plan(survey.Options(Target(host, site, ask_sudo), json=json, cpu=cpu, snapshot=_path(snapshot))))
+    target = Target(host, site, ask_sudo)
+    _end(survey.plan(survey.Options(target, json=json, cpu=cpu, snapshot=_path(snapshot), verbose=verbose)))
 
 
 @task(help={**_COMMON, "junit": "Also write JUnit XML to this file", "html": "Also write the HTML report to this file"})

@@ -93,6 +93,22 @@ def test_a_limit_that_is_set_already_stays_wanted_and_a_higher_one_is_left_alone
     assert wanted(table, halo(125.65), limit("ttm", pages + 262144)) == {}
 
 
+def test_a_higher_limit_on_the_command_line_counts_where_the_kernel_does_not_tell(table: Table) -> None:
+    def given(host: dict[str, Any]) -> None:
+        host["kernel"]["cmdline"] = "ro ttm.pages_limit=25165824"
+
+    assert wanted(table, halo(125.65), given) == {}
+
+
+def test_a_gpu_that_no_program_has_kernels_for_needs_no_memory(table: Table, make: Make) -> None:
+    def cezanne(host: dict[str, Any]) -> None:
+        halo(61.5)(host)
+        host["gpus"][0].update(device_id="1638", revision="c9", gfx="gfx90c")
+
+    assert wanted(table, cezanne) == {}
+    assert not any(rule.startswith("memory.") for rule in rules(make(RX6600, cezanne)))
+
+
 def iommu(kind: Any, groups: int = 30, cmdline: str = "ro quiet") -> Any:
     def edit(host: dict[str, Any]) -> None:
         host["iommu"] = {"groups": groups, "type": kind}
@@ -150,7 +166,10 @@ def test_the_deprecated_parameter_beside_the_limit_is_told(make: Make) -> None:
     assert "amdgpu.gttsize=122880" in finding.seen
 
 
-@pytest.mark.parametrize(("kernel", "told"), [("6.12.57+deb13-amd64", True), ("6.18.4-generic", False)])
+@pytest.mark.parametrize(
+    ("kernel", "told"),
+    [("6.12.57+deb13-amd64", True), ("6.18.4-generic", False), ("6.14.0-1014-oem", True), ("6.14.0-1018-oem", False)],
+)
 def test_a_kernel_that_keeps_memory_from_the_gpu_is_told(
     make: Make, table: Table, monkeypatch: pytest.MonkeyPatch, kernel: str, told: bool
 ) -> None:

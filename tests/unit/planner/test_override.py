@@ -118,7 +118,8 @@ def entry(value: str, path: str = "/etc/environment", name: str = NAME) -> Any:
         ("11.0.0", "of another architecture than gfx1032"),
         ("9.0.0", "of another architecture than gfx1032"),
         ("10.3.2", "gfx1032 is what the GPU is anyway"),
-        ("10.3.0", "kernels of their own"),
+        ("10.3.0", "programs with kernels for gfx1032 run slower with it"),
+        ("10.3.1", "kernels of gfx1031 are not known to run on gfx1032"),
     ],
 )
 def test_what_the_host_sets_for_every_program_is_told_with_file_line_and_harm(make: Make, value: str, words: str) -> None:
@@ -130,6 +131,12 @@ def test_what_the_host_sets_for_every_program_is_told_with_file_line_and_harm(ma
     assert "/etc/environment" in finding.next
     (decision,) = [one for one in plan.decisions if one.rule == "override.stale"]
     assert decision.choice == f"already wrong here: {NAME}={value}"
+
+
+def test_the_siblings_value_on_a_chip_that_has_no_sibling_is_told(make: Make) -> None:
+    """10.3.0 on an RX 5500 XT, as many guides have it (ROCm#2527)."""
+    (finding,) = [one for one in make(RX6600, card("7340", "gfx1012"), entry("10.3.0")).findings if "STALE" in one.id]
+    assert "kernels of gfx1030 are not known to run on gfx1012" in finding.seen
 
 
 def test_the_form_for_one_node_is_found_too(make: Make) -> None:
