@@ -64,6 +64,21 @@ def lease() -> Path:
     return state() / "lease.json"
 
 
+def driver() -> Path:
+    """Packages and trial builds of a driver that is being exchanged; gone when that is done."""
+    return state() / "driver"
+
+
+def kernels() -> Path:
+    """For each kernel, whether the driver could be built."""
+    return state() / "kernels.json"
+
+
+def reboots() -> Path:
+    """How often gpuhost rebooted this host for one and the same reason."""
+    return state() / "reboots.json"
+
+
 def library() -> Path:
     """The code that long steps run."""
     return state() / "lib"
