@@ -401,6 +401,68 @@ _STEP = _stopping(
         "`update-grub` on the host shows the same; mend what it names in /etc/default/grub and run again",
     ),
     (
+        "GH-DKMS-BUILD",
+        "AMD's driver does not build for a kernel",
+        "the kernel runs now or boots next; nothing was exchanged, and the driver from before is in its place",
+        "the compiler's line above says why: mostly the kernel is newer than the driver. Name another release "
+        "(amdgpu_driver_version), boot an older kernel, or set amdgpu_driver to inbox; `./gpuhost support` says what "
+        "goes together",
+    ),
+    (
+        "GH-DKMS-HEADERS",
+        "A kernel's headers are not there",
+        "the driver is built against them; nothing was exchanged, and the driver from before is in its place",
+        "install the package that the message names; where the mirror no longer has it, `apt-get full-upgrade` and "
+        "reboot into the kernel that it has, then run again",
+    ),
+    (
+        "GH-DKMS-INSTALL",
+        "AMD's driver was built and could not be installed",
+        "the message says what became of the driver from before; dpkg is whole",
+        "mend what the message names (most often a full disk) and run again",
+    ),
+    (
+        "GH-DKMS-UNSIGNED",
+        "AMD's driver was built and not signed",
+        "the kernel would refuse it; nothing was exchanged, and the driver from before is in its place",
+        "dkms signs with openssl and the headers' sign-file: install openssl, look at mok_signing_key in "
+        "/etc/dkms/framework.conf, and run again",
+    ),
+    (
+        "GH-BOOT-FULL",
+        "/boot has no room",
+        "a kernel or an initial RAM disk that is cut short does not boot; nothing was begun",
+        "take away kernels that are no longer used (`apt-get autoremove --purge`, or `apt-get purge linux-image-…` for "
+        "one that is neither running nor next), and run again",
+    ),
+    (
+        "GH-MODULE-REJECTED",
+        "The kernel refuses the driver's signature",
+        "it takes only modules that are signed with a key it knows (Secure Boot, lockdown or module.sig_enforce=1)",
+        "enrol the key (`mokutil --import` with the certificate that dkms signs with, then a person at the console), or "
+        "set amdgpu_driver to inbox",
+    ),
+    (
+        "GH-MODULE-FAILED",
+        "The driver cannot be loaded",
+        "no program reaches the GPU without it",
+        "`dmesg | tail` on the host says why; a module of another kernel's build means that a reboot is due",
+    ),
+    (
+        "GH-REBOOT-LOOP",
+        "Reboots did not help",
+        "the host was rebooted for the same reason before, and that reason is still there; it is not done a third time",
+        "look which kernel and which module boot (`uname -r`, `modinfo amdgpu`, `lsinitramfs /boot/initrd.img-$(uname "
+        "-r)`); after mending it remove /var/lib/gpuhost/reboots.json and run again",
+    ),
+    (
+        "GH-REBOOT-SLOW",
+        "The host did not come back from its reboot",
+        "whether it still starts or hangs cannot be seen from here",
+        "look at its console; once it answers, run the same command again, which goes on from there. A machine that "
+        "takes longer by nature: raise amdgpu_reboot_timeout",
+    ),
+    (
         "GH-DISK-FULL",
         "The disk became full",
         "the step stopped; what it had begun is kept and reused",
@@ -476,6 +538,38 @@ _INTEGRITY = _stopping(
         "Something fetched is not what was pinned",
         "it was changed on the way or at its source",
         "compare with the maker's published digest; change the pin in support/ only when it matches",
+    ),
+)
+
+_ACT = _stopping(
+    ExitCode.ACT,
+    (
+        "GH-REBOOT-NEEDED",
+        "The host has to be rebooted",
+        "until then the driver that is loaded is not the one that is installed",
+        "reboot[ {when}], then run `./gpuhost up` again: it goes on from there and proves the host",
+    ),
+    (
+        "GH-MOK-ENROL",
+        "A person has to enrol the host's signing key at its console",
+        "under Secure Boot the kernel loads only modules whose key is known; the driver from before is in its place",
+        "1. note the password[ that `sudo cat {password_file}` shows on the host]; 2. reboot with screen and keyboard "
+        "(or the remote console) at hand; 3. in the blue screen press a key within ten seconds, choose Enroll MOK, "
+        "Continue, Yes, type the password (American keyboard), Reboot; 4. run `./gpuhost up` again",
+    ),
+    (
+        "GH-MOK-LOOP",
+        "The signing key was handed in several times and never enrolled",
+        "handing it in once more would only make the host ask at yet another boot",
+        "see that somebody is at the console at the next boot; then `sudo rm /var/lib/gpuhost/mok.json` and run again, "
+        "or set amdgpu_driver to inbox, which needs no key",
+    ),
+    (
+        "GH-MOK-FAILED",
+        "The signing key cannot be handed in",
+        "the kernel takes only modules whose key is known to it, so AMD's driver was not installed",
+        "mend what the message names; without UEFI and shim no key can become known: take module.sig_enforce or "
+        "lockdown off the kernel command line, or set amdgpu_driver to inbox",
     ),
 )
 
@@ -580,6 +674,12 @@ _WARNINGS = _passing(
         "The kernel refuses every driver that is built here",
         "it takes signed modules only, and without UEFI and shim no key of this host can become known to it",
         "take module.sig_enforce or lockdown off the kernel command line and reboot, or set amdgpu_driver to inbox",
+    ),
+    (
+        "GH-DKMS-KERNEL-LEFT",
+        "A kernel that may boot has no driver of AMD's",
+        "it neither runs nor boots next; chosen in the boot menu it starts with its own driver, or none",
+        "take the kernel away if nobody uses it, or name a driver release that builds for it (amdgpu_driver_version)",
     ),
     (
         "GH-GPU-RESERVED",
@@ -717,6 +817,7 @@ ENTRIES: tuple[Entry, ...] = (
     *_LOCKED,
     *_STEP,
     *_INTEGRITY,
+    *_ACT,
     *_VERIFY,
     *_BUG,
     *_WARNINGS,
