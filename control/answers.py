@@ -79,7 +79,11 @@ def answer(table: Table, gfx: str, system_id: str = "") -> dict[str, Any]:
     target = table.target(gfx)
     assert target is not None, "every gfx of a GPU row has a target row: checked on load"
     return {
-        "target": {**target.model_dump(exclude={"source"}), "source": table.sources["gpus"][target.source].ref},
+        "target": {
+            **target.model_dump(exclude={"source"}),
+            "official": official(target),
+            "source": table.sources["gpus"][target.source].ref,
+        },
         "consumers": [
             _consumer(target, image.reference, list(image.targets), image.rocm) for image in table.images if image.targets
         ]
@@ -89,6 +93,13 @@ def answer(table: Table, gfx: str, system_id: str = "") -> dict[str, Any]:
         ],
         "systems": [system(table, row) for row in table.systems if system_id in ("", row.id)],
     }
+
+
+def official(target: Target) -> str:
+    """Which ROCm releases have the target in AMD's lists, in words."""
+    if target.rocm is None:
+        return "in none of AMD's lists"
+    return f"{target.rocm.min} to {target.rocm.max}" if target.rocm.max else f"from {target.rocm.min} on"
 
 
 def as_json(found: list[Product]) -> list[dict[str, Any]]:

@@ -33,6 +33,7 @@ class Table:
     gpus: Sequence[rows.Gpu]
     targets: Sequence[rows.Target]
     systems: Sequence[rows.System]
+    elsewhere: Sequence[rows.Elsewhere]
     keys: Sequence[rows.Key]
     repositories: Sequence[rows.Repository]
     drivers: Sequence[rows.Driver]

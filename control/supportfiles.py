@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -12,14 +11,11 @@ import yaml
 from packaging.version import Version
 from pydantic import BaseModel, ValidationError
 
-from control import rows
+from control import rows, supportchecks
 from control.support import SupportError, Table
+from control.supportchecks import PLACEHOLDER as PLACEHOLDER
 
 SCHEMA = 1
-
-#: What the planner can fill into the texts of a service row.
-PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::([a-z_]+))?\}")
-PLAIN_PLACEHOLDERS = ("data", "model", "port", "verify")
 
 
 def _gfx_number(gfx: str) -> int:
@@ -32,7 +28,10 @@ FILES: dict[str, dict[str, tuple[type[rows.Row], str, Callable[[Any], Any]]]] = 
         "gpus": (rows.Gpu, "device", lambda r: r.device),
         "targets": (rows.Target, "gfx", lambda r: _gfx_number(r.gfx)),
     },
-    "systems": {"systems": (rows.System, "id", lambda r: (r.os, Version(r.version)))},
+    "systems": {
+        "systems": (rows.System, "id", lambda r: (r.os, Version(r.version))),
+        "elsewhere": (rows.Elsewhere, "id", lambda r: (r.id.split("-")[0], Version(r.id.split("-")[-1]))),
+    },
     "repositories": {
         "keys": (rows.Key, "id", lambda r: r.id),
         "repositories": (rows.Repository, "id", lambda r: r.id),
@@ -44,7 +43,7 @@ FILES: dict[str, dict[str, tuple[type[rows.Row], str, Callable[[Any], Any]]]] = 
     "rocm": {
         "rocm": (rows.Rocm, "id", lambda r: (r.stream, r.systems[0] if r.stream == "distro" else "", Version(r.version)))
     },
-    "torch": {"torch": (rows.Torch, "id", lambda r: (r.build, r.system or "", Version(r.version)))},
+    "torch": {"torch": (rows.Torch, "id", lambda r: (r.build, r.system or "", Version(r.version), Version(r.rocm or "0")))},
     "images": {"images": (rows.Image, "id", lambda r: (r.image, r.tag or ""))},
     "services": {"services": (rows.Service, "id", lambda r: r.id)},
 }
@@ -58,7 +57,7 @@ def read(directory: Path) -> Table:
     for name in FILES:
         _read_file(directory / f"{name}.yml", name, lists, sources, problems)
     if not problems:
-        problems += _dangling(lists)
+        problems += supportchecks.across(lists)
     if problems:
         raise SupportError(problems)
     catalogue = lists.pop("services")
@@ -92,6 +91,11 @@ def _read_file(path: Path, name: str, lists: dict, sources: dict, problems: list
             f"{where} {list_name} {getattr(row, key)!r}: source {row.source!r} is not among the file's sources"
             for row in lists[list_name]
             if row.source not in (document.get("sources") or {})
+        ]
+        problems += [
+            f"{where} {list_name} {row.gfx!r}: inbox_source {row.inbox_source!r} is not among the file's sources"
+            for row in lists[list_name]
+            if isinstance(row, rows.Target) and row.inbox_since and row.inbox_source not in (document.get("sources") or {})
         ]
 
 
@@ -151,65 +155,4 @@ def _unsorted(table: Sequence[Any], key: str, order: Callable[[Any], Any], where
     for row in table:
         if isinstance(row, rows.KernelFix) and row.fixed != sorted(row.fixed, key=Version):
             problems.append(f"{where} {row.id!r}: versions in `fixed` are not sorted")
-    return problems
-
-
-def _dangling(lists: dict[str, list[Any]]) -> list[str]:
-    """Names that no row has, and rows that lack what their kind needs."""
-    known = {name: {getattr(row, "id", None) for row in found} for name, found in lists.items()}
-    known["targets"] = {row.gfx for row in lists["targets"]}
-    problems: list[str] = []
-
-    def check(where: str, kind: str, names: Iterable[str | None]) -> None:
-        problems.extend(f"support/{where}: no row {name!r} in {kind}" for name in names if name and name not in known[kind])
-
-    for gpu in lists["gpus"]:
-        check(f"gpus.yml gpus {gpu.device!r}", "targets", [gpu.gfx])
-    for driver in lists["drivers"]:
-        check(f"drivers.yml drivers {driver.id!r}", "systems", driver.systems)
-    for rocm in lists["rocm"]:
-        check(f"rocm.yml rocm {rocm.id!r}", "systems", rocm.systems)
-    for torch in lists["torch"]:
-        check(f"torch.yml torch {torch.id!r}", "systems", [torch.system])
-        check(f"torch.yml torch {torch.id!r}", "targets", torch.targets)
-        problems += _incomplete_torch(torch)
-    for image in lists["images"]:
-        check(f"images.yml images {image.id!r}", "targets", [*image.targets, *image.integrated_default])
-        check(
-            f"images.yml images {image.id!r}",
-            "images",
-            [image.built.gpu_base, image.built.cpu_base] if image.built else [],
-        )
-        if (image.built is None) == (image.tag is None):
-            problems.append(f"support/images.yml images {image.id!r}: has to have a tag, or to be built, and not both")
-    for service in lists["services"]:
-        check(f"services.yml services {service.id!r}", "images", [service.image])
-        check(f"services.yml services {service.id!r}", "services", service.needs)
-        problems += _bad_placeholders(service, known["services"])
-    return problems
-
-
-def _incomplete_torch(row: rows.Torch) -> list[str]:
-    needed = {
-        "rocm": ("rocm", "requirement", "index_url", "python", "targets"),
-        "cpu": ("requirement", "index_url", "python"),
-        "distro": ("system", "packages"),
-    }
-    return [
-        f"support/torch.yml torch {row.id!r}: {key}: missing for build {row.build!r}"
-        for key in needed[row.build]
-        if not getattr(row, key)
-    ]
-
-
-def _bad_placeholders(service: rows.Service, services: set) -> list[str]:
-    """Placeholders in a service row that the planner cannot fill."""
-    secrets = {secret.name for secret in service.secrets}
-    problems = []
-    for name, argument in PLACEHOLDER.findall(service.model_dump_json()):
-        known = {"address": services, "secret": secrets}.get(name)
-        if (known is not None and argument in known) or (name in PLAIN_PLACEHOLDERS and not argument):
-            continue
-        text = f"{name}:{argument}" if argument else name
-        problems.append(f"support/services.yml services {service.id!r}: {{{text}}} means nothing to the planner")
     return problems

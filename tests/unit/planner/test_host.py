@@ -193,7 +193,7 @@ def test_what_is_there_already_is_neither_fetched_nor_counted(make: Make) -> Non
                 for one in plan.roles["services"]["containers"]
             ],
         }
-        torch = {"version": "2.13.0+rocm10.0.0", "hip": "x", "cuda": None}
+        torch = {"version": "2.14.0+rocm10.1.0", "hip": "x", "cuda": None}
         host["venvs"] = [{"path": "/opt/gpuhost/torch", "python": "3.11", "torch": torch}]
 
     plan = make(RX6600, converged, disks(**{"/": 1}))

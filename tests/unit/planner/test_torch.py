@@ -16,12 +16,12 @@ TWO = "ubuntu-24.04-rx6600-plus-igpu"
 def test_a_gpu_host_gets_the_wheel_with_its_targets_kernels_and_no_override(make: Make) -> None:
     plan = make(RX6600)
     torch = plan.roles["pytorch"]
-    assert torch["requirements"][0] == "torch[device-gfx1032]==2.13.0+rocm10.0.0"
+    assert torch["requirements"][0] == "torch[device-gfx1032]==2.14.0+rocm10.1.0"
     assert torch["index_url"] == "https://stable.repo.amd.com/rocm/whl-next/"
     assert torch["extra_index_urls"] == ["https://pypi.org/simple"]
     assert "HSA_OVERRIDE_GFX_VERSION" not in torch["environment"]
     (row,) = [one for one in plan.roles["verify"]["expected"]["torch"] if one["where"] == "host"]
-    assert (row["build"], row["version"], row["gpu"], row["override"]) == ("rocm", "2.13.0", True, None)
+    assert (row["build"], row["version"], row["gpu"], row["override"]) == ("rocm", "2.14.0", True, None)
 
 
 def test_the_sites_indexes_take_the_place_of_the_public_ones(make: Make) -> None:

@@ -1,0 +1,144 @@
+"""Rows of the truth table for what runs on a host: wheels, images, services."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from control.rowparts import Gfx, Mode, Part, Row, Size, VersionText
+
+
+class PythonRange(Part):
+    """Oldest and newest Python that wheels exist for, both included."""
+
+    min: VersionText
+    max: VersionText
+
+
+class Torch(Row):
+    """PyTorch of one build. ``requirement`` and ``index_url`` are for pip, ``packages`` for apt."""
+
+    id: str
+    build: Literal["rocm", "cpu", "distro"]
+    version: VersionText
+    rocm: VersionText | None = None
+    system: str | None = None
+    requirement: str | None = None
+    index_url: str | None = None
+    packages: list[str] = Field(default_factory=list)
+    python: PythonRange | None = None
+    driver_min: VersionText | None = None
+    targets: list[Gfx] = Field(default_factory=list)
+    size: Size
+
+
+class Built(Part):
+    """An image that is built on the host, and the images it starts from with and without a GPU."""
+
+    context: str
+    gpu_base: str
+    cpu_base: str
+
+
+class Image(Row):
+    """One container image. ``targets`` are the GPU targets it has kernels for."""
+
+    id: str
+    image: str
+    tag: str | None = None
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
+    rolling: bool = False
+    built: Built | None = None
+    rocm: VersionText | None = None
+    python: VersionText | None = None
+    torch: VersionText | None = None
+    driver_min: VersionText | None = None
+    targets: list[Gfx] = Field(default_factory=list)
+    integrated_env: dict[str, str] = Field(default_factory=dict)
+    integrated_default: list[Gfx] = Field(default_factory=list)
+    size: Size
+    stand_in: Size | None = None
+
+    @property
+    def reference(self) -> str:
+        """What is given to the engine: ``name@digest`` where the digest is known, else ``name:tag``."""
+        return f"{self.image}@{self.digest}" if self.digest else f"{self.image}:{self.tag}"
+
+
+class User(Part):
+    """The numeric user that a container runs as and that owns its folders."""
+
+    uid: int = Field(ge=1)
+    gid: int = Field(ge=1)
+
+
+class Folder(Part):
+    """A folder of user data on the host."""
+
+    path: str
+    mode: Mode
+
+
+class Mount(Part):
+    """A file or folder of the host that a container sees."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+
+class Secret(Part):
+    """Made once on the host, of letters and digits only (AnythingLLM cuts values at other characters)."""
+
+    name: str
+    length: int = Field(ge=32)
+
+
+class EnvFile(Part):
+    """A file of ``KEY=value`` lines that exists before the container starts."""
+
+    path: str
+    values: dict[str, str]
+    secrets: list[Secret] = Field(default_factory=list)
+
+
+class Health(Part):
+    """How the engine asks (``test``) and what ``verify`` reads at ``path``: some JSON keys, or a text."""
+
+    test: list[str] = Field(min_length=2)
+    start_period_s: int
+    path: str
+    json_: dict[str, Any] | None = Field(default=None, alias="json")
+    contains: str | None = None
+
+
+class Limits(Part):
+    """Upper bounds of one container. ``memory_share`` is of the host's memory."""
+
+    memory_share: float = Field(gt=0, le=1)
+    memory_max_mb: int | None = None
+    pids: int
+    shm_mb: int | None = None
+
+
+class Service(Row):
+    """One service of the catalogue. ``gpu`` is the only GPU setting there is."""
+
+    id: str
+    name: str
+    image: str
+    port: int
+    gpu: bool
+    needs: list[str]
+    user: User
+    folders: list[Folder]
+    mounts: list[Mount]
+    env: dict[str, str]
+    env_file: EnvFile | None = None
+    secrets: list[Secret] = Field(default_factory=list)
+    health: Health
+    read_only: bool = False
+    models: bool = False
+    limits: Limits
+    reserve_disk_mb: int
