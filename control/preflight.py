@@ -113,15 +113,8 @@ def _ask_host(result: Examination, wishes: dict[str, Any], look: Look, authoriti
     seen = look("gpu_host_info", asked).get("snapshot", {})
     result.snapshot["network"] = seen.get("network", [])
     if names:
-        result.snapshot["candidates"] = _candidates(names, seen.get("candidates"))
+        result.snapshot["candidates"] = seen.get("candidates", {})
     _decide(result, wishes)
-
-
-def _candidates(names: list[str], seen: Any) -> Any:
-    """What the sources have of ``names``: of a name that they do not have, nothing. Unchanged where they did not answer."""
-    if not isinstance(seen, dict) or "error" in seen:
-        return seen
-    return {**{name: [] for name in names if "*" not in name}, **seen}
 
 
 def _own_mirror(result: Examination) -> list[dict[str, Any]]:

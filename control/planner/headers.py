@@ -38,7 +38,7 @@ class Build:
 def decide(ctx: Context, newest: Version | None = None) -> Build:
     """Build for every kernel that may boot and whose headers can be had.
 
-    :param newest: the newest series that the driver is known to build for; a newer kernel is not chosen.
+    :param newest: the newest series that the driver is known to build for; newer kernels are left out.
     """
     running, following = kernels.running(ctx), kernels.boots_next(ctx)
     wanted = {running, following}
@@ -46,7 +46,8 @@ def decide(ctx: Context, newest: Version | None = None) -> Build:
     ready = [
         release
         for release in kernels.bootable(ctx)
-        if obtainable(ctx, release) or (obtainable(ctx, release) is None and release in wanted)
+        if _covered(release, newest)
+        and (obtainable(ctx, release) or (obtainable(ctx, release) is None and release in wanted))
     ]
     if following in ready:
         return _for_installed(ctx, ready, running if running in ready else str(following))
@@ -87,7 +88,7 @@ def _for_installed(ctx: Context, releases: list[str], boot: str, findings: Seque
     left = [release for release in kernels.bootable(ctx) if release not in releases]
     reason = "headers of every kernel that may boot"
     if left:
-        reason += f"; none are to be had for {', '.join(left)}, which keeps the kernel's own driver"
+        reason += f"; {', '.join(left)} keeps its own driver: no headers to be had, or newer than the driver builds for"
     rule = "headers.kernels"
     if boot != kernels.running(ctx):
         reason = f"the mirror has no headers of {kernels.running(ctx)} any more; {boot} is installed and boots next"
@@ -168,11 +169,11 @@ def _whole(ctx: Context, newest: Version | None) -> list[str]:
 
 def _covered(release: str, newest: Version | None) -> bool:
     version = kernels.upstream(release)
-    return version is not None and (newest is None or kernels.series(version) <= newest)
+    return version is None or newest is None or kernels.series(version) <= newest
 
 
 def _next_without(ctx: Context, following: str) -> Finding:
-    seen = f"{following} boots next; neither it nor a newer kernel has headers on the mirror"
+    seen = f"{following} boots next, and AMD's driver cannot be built for it: no headers, or newer than it builds for"
     return ctx.finding("GH-KERNEL-NEXT", seen, kernel=following)
 
 
