@@ -44,7 +44,7 @@ CHECKS = (
     Check("system", "system", "the machine the plan was made for"),
     Check("access", "access", "who may open the GPU's devices"),
     Check("driver", "driver", "the kernel driver and its GPUs"),
-    Check("rocm", "rocm", "ROCm's tools", ("driver",)),
+    Check("rocm", "rocm", "ROCm's tools, and overrides", ("driver",)),
     Check("containers", "containers", "the services' containers", ("services",)),
     Check("services", "services", "the services by what they say", ("containers",)),
     Check("wiring", "wiring", "services reaching each other", ("containers", "services")),

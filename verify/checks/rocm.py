@@ -1,4 +1,7 @@
-"""ROCm's tools: there, ending in time, understood, and listing the planned GPUs. CPUs are not counted."""
+"""ROCm's tools: there, ending in time, understood, and listing the planned GPUs. CPUs are not counted.
+
+And no override of the GPU's target that lies about on the host and changes what every program runs.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,8 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     return {
         "simulated": ctx.simulated,
         "tools": {tool: look(tool) for tool in (expected.get("rocm") or {}).get("tools") or []},
+        "override": ctx.snapshot.get("override") or {},
+        "all_read": "override.env_files" not in (ctx.snapshot.get("needs_root") or []),
     }
 
 
@@ -44,9 +49,34 @@ def look(tool: str) -> dict[str, Any]:
 
 
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
-    """Three answers per tool: present, runs, and the number of GPUs."""
+    """Three answers per tool: present, runs, and the number of GPUs; and whether an override is left on the host."""
     wanted = len(expected.get("gpus") or [])
-    return [result for tool, saw in seen["tools"].items() for result in _tool(tool, saw, seen["simulated"], wanted)]
+    tools = [result for tool, saw in seen["tools"].items() for result in _tool(tool, saw, seen["simulated"], wanted)]
+    return [*tools, _override(seen, expected)] if wanted else tools
+
+
+def _override(seen: dict[str, Any], expected: dict[str, Any]) -> Result:
+    """Files that set it reach every program; the plan sets it for each that needs it, and for no other."""
+    id, wanted = "rocm.override.environment", "set in no file of the environment"
+    if "env_files" not in seen["override"]:
+        return unverifiable(id, f"the files could not be read: {seen['override'].get('error', 'nothing came back')}")
+    found = {f"{row['path']}: {row['name']}={row['value']}": row for row in seen["override"]["env_files"]}
+    needed = {row.get("override") for row in expected.get("torch") or [] if row.get("where") == "host"} - {None}
+    stale = [text for text, row in found.items() if row["value"] not in needed]
+    if not stale and not seen["all_read"]:
+        return unverifiable(id, "only root may read every file of the environment", seen=list(found), wanted=wanted)
+    empty = any(not found[text]["value"] for text in stale)
+    harm = (
+        "an empty value is one too, and ROCm stops at it" if empty else "programs with kernels for this GPU then run others'"
+    )
+    return judged(
+        id,
+        not stale,
+        seen=list(found) or "not set",
+        wanted=wanted,
+        why=f"{'; '.join(stale)}. It reaches every program that is started from there: {harm}.",
+        next="Take the line out and log in anew. What gpuhost starts has its own setting where it needs one.",
+    )
 
 
 def _tool(tool: str, saw: dict[str, Any], simulated: bool, gpus: int) -> list[Result]:

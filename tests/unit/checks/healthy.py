@@ -9,6 +9,10 @@ STAND_IN = "text is computed by llama.cpp on the CPU"
 
 PORTS = {"anythingllm": 3001, "jupyter": 8888, "ollama": 11434}
 
+KERNEL, NEWER = "6.12.48+deb13-amd64", "6.12.57+deb13-amd64"
+DKMS_FILE, MOK = "updates/dkms/amdgpu.ko.xz", "DKMS module signing key"
+DKMS_VERSION, SRCVERSION, SERIAL = "6.16.13-2278356.24.04", "9E1C07B5D2A4F86B30C4D7E", "4be2353c"
+
 KFD, RENDER = "/dev/kfd", "/dev/dri/renderD128"
 
 
@@ -37,7 +41,15 @@ EXPECTED: dict[str, Any] = {
     "simulated": False,
     "level": "quick",
     "gpus": [{"pci": "0000:03:00.0", "gfx": "gfx1032", "name": "Radeon RX 6600"}],
-    "driver": {"source": "inbox", "module": "amdgpu"},
+    "driver": {
+        "source": "dkms",
+        "module": "amdgpu",
+        "version": "30.30.3",
+        "kernels": [NEWER, KERNEL],
+        "signed": True,
+        "parameters": [{"name": "ttm.pages_limit", "value": "4194304"}, {"name": "iommu", "value": "pt"}],
+        "dkms": {"name": "amdgpu", "version_prefix": "6.16.13"},
+    },
     "access": {
         "users": [{"name": "alice", "groups": ["render", "video"]}],
         "devices": [{"path": KFD, "group": "render"}, {"path": RENDER, "group": "render"}],
@@ -126,6 +138,34 @@ def tool(gpus: int = 1) -> dict[str, Any]:
     }
 
 
+def module() -> dict[str, Any]:
+    """AMD's own module at work, and its file for both kernels."""
+    return {
+        "loaded": True,
+        "srcversion": SRCVERSION,
+        "version": "6.16.13",
+        "in_tree": False,
+        "file": DKMS_FILE,
+        "files": [module_file(release) for release in (NEWER, KERNEL)],
+    }
+
+
+def module_file(release: str, **changes: Any) -> dict[str, Any]:
+    """What modprobe would take under a kernel."""
+    said = {"srcversion": SRCVERSION, "version": "6.16.13", "in_tree": False, "signer": MOK, "signer_serial": SERIAL}
+    return {"release": release, "file": DKMS_FILE, **said, **changes}
+
+
+def mok_key(**changes: Any) -> dict[str, Any]:
+    """The key that DKMS signs with."""
+    paths = {"certificate": "/var/lib/dkms/mok.pub", "key": "/var/lib/dkms/mok.key"}
+    return {**paths, "subject": MOK, "serial": SERIAL, "enrolled": True, "pending": False, **changes}
+
+
+def dkms_row(release: str | None, state: str = "installed", version: str = DKMS_VERSION) -> dict[str, Any]:
+    return {"module": "amdgpu", "version": version, "kernel": release, "arch": "x86_64", "state": state}
+
+
 DEVICE = {"type": "char", "owner": "root", "group": "render", "mode": "0660", "open": "ok"}
 
 SEEN: dict[str, dict[str, Any]] = {
@@ -147,12 +187,34 @@ SEEN: dict[str, dict[str, Any]] = {
     },
     "driver": {
         "simulated": False,
-        "modules": {"amdgpu": {"loaded": True}},
+        "release": KERNEL,
+        "cmdline": "BOOT_IMAGE=/boot/vmlinuz root=UUID=5f2c ro quiet iommu=pt ttm.pages_limit=4194304",
+        "container": None,
+        "secure_boot": "on",
+        "modules": {"amdgpu": module()},
+        "boot": {"firmware": "uefi", "loader": "grub", "next": NEWER, "drop_ins": True, "parameter_files": []},
+        "signing": {
+            "enforced": True,
+            "lockdown": "integrity",
+            "shim": True,
+            "shim_validation": True,
+            "keys": [mok_key()],
+        },
+        "parameters": {"ttm": {"pages_limit": "4194304"}},
+        "installed": [{"release": release, "image": True, "headers": True} for release in (NEWER, KERNEL)],
+        "rejected": [],
+        "log_read": True,
+        "dkms": [dkms_row(release) for release in (KERNEL, NEWER)],
         "kfd_present": True,
         "nodes": [{"node": 0, "simd_count": 0}, {"node": 1, "simd_count": 56, "gfx": "gfx1032"}],
         "gpus": [{"pci": "0000:03:00.0", "driver": "amdgpu", "gfx": "gfx1032", "amd": True}],
     },
-    "rocm": {"simulated": False, "tools": {"rocminfo": tool(), "rocm-smi": tool()}},
+    "rocm": {
+        "simulated": False,
+        "tools": {"rocminfo": tool(), "rocm-smi": tool()},
+        "override": {"env_files": []},
+        "all_read": True,
+    },
     "containers": {
         "engine": {"version": "26.1.5", "error": ""},
         "containers": {f"gpuhost-{name}": container(name) for name in PORTS},

@@ -107,13 +107,19 @@ def separate_networks(seen: Seen) -> None:
 
 
 def unload_driver(seen: Seen) -> None:
-    seen["driver"].update(modules={"amdgpu": {"loaded": False}}, nodes=[])
+    seen["driver"]["modules"]["amdgpu"].update(loaded=False, srcversion=None, version=None, in_tree=None)
+    seen["driver"]["nodes"] = []
     seen["driver"]["gpus"][0]["driver"] = None
     for tool in seen["rocm"]["tools"].values():
         tool["parsed"] = {"gpus": []}
     for place in seen["torch"]["places"].values():
         place.update(available=False, devices=[])
         place["computed"].pop("cuda:0")
+
+
+def refuse_driver(seen: Seen) -> None:
+    unload_driver(seen)
+    seen["driver"]["rejected"] = [{"module": None, "why": "Loading of module with unavailable key is rejected"}]
 
 
 def lose_a_model(seen: Seen) -> None:
@@ -158,6 +164,7 @@ BREAKS = [
     (publish_to_all, {"containers.jupyter.published"}),
     (separate_networks, {"wiring.anythingllm.ollama"}),
     (unload_driver, {"driver.module.loaded"}),
+    (refuse_driver, {"driver.module.accepted"}),
     (lose_a_model, {"services.ollama.model.tiny_1b"}),
     (replace_torch, {"torch.host.build"}),
     (set_override_in_a_container, {"containers.jupyter.override"}),
@@ -190,6 +197,8 @@ def simulate(seen: Seen) -> dict[str, Any]:
     expected = healthy.expected() | {"simulated": True}
     for area in ("system", "access", "driver", "rocm", "generate", "torch"):
         seen[area]["simulated"] = True
+    # A real kernel under a simulated GPU is another matter: test_driver_sentences.py.
+    seen["driver"]["modules"]["amdgpu"]["simulated"] = True
     return expected
 
 

@@ -15,7 +15,9 @@ TEXT = (ROOT / "docs/checks.md").read_text(encoding="utf-8")
 def as_written(id: str) -> str:
     """The form in which the page writes an id."""
     id = re.sub(r"^driver\.0000-\S+\.bound", "driver.<pci>.bound", kind(id))
-    id = re.sub(r"^rocm\.[^.]+\.", "rocm.<tool>.", id)
+    id = re.sub(r"^driver\.\*\.built", "driver.<kernel>.built", id)
+    id = re.sub(r"^driver\.parameter\.\*", "driver.parameter.<name>", id)
+    id = re.sub(r"^rocm\.(?!override)[^.]+\.", "rocm.<tool>.", id)
     return re.sub(r"\.model\..*", ".model.*", id)
 
 

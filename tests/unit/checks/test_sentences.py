@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.checks import healthy
+from tests.unit.checks import healthy, test_driver_sentences
 from verify.checks import CHECKS
+from verify.checks.inspection import OVERRIDE
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result
 
 Seen = dict[str, Any]
@@ -121,7 +122,28 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
         "gpuhost up",
     ),
     ("driver", put("modules", {}), "driver.module.loaded", "amdgpu is not loaded", "sudo modprobe amdgpu"),
-    ("driver", lambda seen: seen["nodes"].pop(), "driver.kfd.gpus", "it lists the CPU alone, which is no GPU", "dmesg"),
+    (
+        "driver",
+        lambda seen: seen["nodes"].pop(),
+        "driver.kfd.gpus",
+        "/dev/kfd lists the CPU alone, which is no GPU",
+        "dmesg",
+    ),
+    *test_driver_sentences.ROWS,
+    (
+        "rocm",
+        put("override", "env_files", [{"path": "/etc/environment", "name": OVERRIDE, "value": "10.3.0"}]),
+        "rocm.override.environment",
+        f"/etc/environment: {OVERRIDE}=10.3.0. It reaches every program",
+        "Take the line out",
+    ),
+    (
+        "rocm",
+        put("override", "env_files", [{"path": "/home/alice/.bashrc", "name": OVERRIDE, "value": ""}]),
+        "rocm.override.environment",
+        "an empty value is one too, and ROCm stops at it",
+        "log in anew",
+    ),
     (
         "driver",
         put("nodes", 1, "gfx", "gfx1030"),
@@ -510,6 +532,10 @@ def kind(id: str) -> str:
     area, subject, *rest = id.replace("gpuhost-jupyter", "host").split(".")
     named = {"access": ("alice", "kfd", "renderD128")}.get(area, ("anythingllm", "jupyter", "ollama"))
     rest = ["*" if word in ("kfd", "renderD128") else word for word in rest]
+    if area == "driver" and rest == ["built"]:
+        subject = "*"
+    if (area, subject) == ("driver", "parameter"):
+        rest = ["*"]
     return ".".join([area, "*" if subject in named else subject, *rest])
 
 
@@ -522,6 +548,9 @@ def test_every_check_has_a_row_here_that_makes_it_fail() -> None:
 
 
 UNKNOWN: list[tuple[str, Callable[[Seen], None], str, str]] = [
+    *test_driver_sentences.UNKNOWN,
+    ("rocm", put("override", {"error": "no such file"}), "rocm.override.environment", "no such file"),
+    ("rocm", put("all_read", False), "rocm.override.environment", "only root may read every file"),
     (
         "system",
         put("kernel", {"release": "6.18", "container": "docker"}),
