@@ -673,7 +673,8 @@ _WARNINGS = _passing(
         "GH-SIGNING-NO-WAY",
         "The kernel refuses every driver that is built here",
         "it takes signed modules only, and without UEFI and shim no key of this host can become known to it",
-        "take module.sig_enforce or lockdown off the kernel command line and reboot, or set amdgpu_driver to inbox",
+        "switch Secure Boot off in the firmware, take module.sig_enforce or lockdown off the kernel command line, or set "
+        "amdgpu_driver to inbox",
     ),
     (
         "GH-DKMS-KERNEL-LEFT",

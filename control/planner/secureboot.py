@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from control.planner.model import Context, Decision
+from verify.probes.signing import KEYS
 
 if TYPE_CHECKING:
     from control.findings import Finding
 
 ENROLLED, PENDING, NEEDED = "enrolled", "pending", "needed"
+#: Its DKMS has the key made by shim-signed (update-secureboot-policy); elsewhere DKMS makes one of its own.
+UBUNTU = "ubuntu"
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,13 @@ def decide(ctx: Context) -> Signing:
     why = _enforced(state, signing)
     if why is None:
         return Signing(None, [_off(state)])
-    key = _key(signing.get("keys") or [])
+    key = _key(ctx, signing.get("keys") or [])
     enrolment = ENROLLED if key.get("enrolled") else PENDING if key.get("pending") else NEEDED
-    sign = {"certificate": key.get("certificate"), "key": key.get("key"), "enrolment": enrolment}
+    sign = {"certificate": key["certificate"], "key": key["key"], "enrolment": enrolment}
     if enrolment == ENROLLED:
         reason = f"{why}; the key that DKMS signs with is enrolled"
         return Signing(sign, [Decision("Secure Boot", "sign the driver", reason, "secureboot.ready")])
-    if state in ("none", "off", None) or signing.get("shim") is False:
+    if state in ("none", None) or signing.get("shim") is False:
         return Signing(sign, [_no_way(why)], [ctx.finding("GH-SIGNING-NO-WAY", why)])
     if enrolment == PENDING:
         reason = f"{why}; the key is handed in and waits for a person at the console"
@@ -77,7 +80,9 @@ def _no_way(why: str) -> Decision:
     return Decision("Secure Boot", "sign", f"{why}, and there is no shim that could enrol a key", "secureboot.no-way")
 
 
-def _key(keys: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The key to sign with: one that is enrolled already, else one that is on its way, else the first."""
-    by = [key for state in ("enrolled", "pending") for key in keys if key.get(state)]
-    return next(iter([*by, *keys]), {})
+def _key(ctx: Context, keys: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The key to sign with: an enrolled one, else one on its way, else any; else the one that DKMS will make."""
+    whole = [key for key in keys if key.get("certificate") and key.get("key")]
+    known = [key for state in (ENROLLED, PENDING) for key in whole if key.get(state)]
+    certificate, private = KEYS[0] if ctx.system.os == UBUNTU else KEYS[-1]
+    return next(iter([*known, *whole]), {"certificate": certificate, "key": private})
