@@ -21,7 +21,7 @@ WORLD = 0o006
 
 
 def decide(ctx: Context) -> Outcome:
-    """The part of the role ``gpu_access``; ``part["nodes"]`` maps each device to ``{"group", "gid"}``."""
+    """The part of the role ``gpu_access``; ``part["nodes"]``: device -> ``{"group", "gid", "world"}`` (open to everybody)."""
     users, found = _users(ctx)
     nodes = {path: _owner(ctx, path) for path in devices(ctx, ctx.used)}
     part: dict[str, Any] = {"members": [], "devices": list(nodes), "nodes": nodes, "udev": False}
@@ -31,6 +31,7 @@ def decide(ctx: Context) -> Outcome:
     found += [ctx.finding("GH-ACCESS-WORLD", f"{path} has mode {_mode(ctx, path):04o}") for path in world]
     part["udev"] = _own_rule(ctx, nodes)
     if ctx.wishes["gpu_access_method"] == "auto" and len(world) == len(nodes):
+        part["nodes"] = {path: {**_as_it_is(ctx, path), "world": True} for path in nodes}
         why = "a udev rule of this host opens the nodes to everybody: nobody has to be a member"
         return Outcome(part, [Decision("access", "as it is", why, "access.udev-present")], found)
     part["members"], decision = _members(users, nodes, part["udev"])
@@ -81,13 +82,18 @@ def _mode(ctx: Context, path: str) -> int:
     return int(_node(ctx, path).get("mode") or "0", 8)
 
 
+def _as_it_is(ctx: Context, path: str) -> dict[str, Any]:
+    node = _node(ctx, path)
+    return {"group": node["group"] or str(node["gid"]), "gid": node["gid"]}
+
+
 def _owner(ctx: Context, path: str) -> dict[str, Any]:
     """Group and number of a node. One that belongs to root is mistaken: render is whose it is by udev's rules."""
     render: Mapping[str, Any] = ctx.mapping("groups").get(RENDER) or {}
     node = _node(ctx, path)
     if node.get("gid") and ctx.wishes["gpu_access_method"] != "udev":
-        return {"group": node["group"] or str(node["gid"]), "gid": node["gid"]}
-    return {"group": RENDER, "gid": render.get("gid")}
+        return {**_as_it_is(ctx, path), "world": False}
+    return {"group": RENDER, "gid": render.get("gid"), "world": False}
 
 
 def _users(ctx: Context) -> tuple[list[str], list[Finding]]:

@@ -48,7 +48,7 @@ def _access(ctx: Context) -> dict[str, Any]:
             {"name": user, "groups": [member["group"] for member in part["members"] if member["user"] == user]}
             for user in users
         ],
-        "devices": [{"path": path, "group": node["group"]} for path, node in part["nodes"].items()],
+        "devices": [{"path": path, "group": node["group"], "world": node["world"]} for path, node in part["nodes"].items()],
     }
 
 

@@ -136,14 +136,20 @@ def _device(row: dict[str, Any], seen: dict[str, Any]) -> list[Result]:
         ),
         judged(
             f"{subject}.mode",
-            len(mode) == 4 and int(mode, 8) & 0o060 == 0o060 and not int(mode, 8) & 0o006,
+            _mode_fits(mode, bool(row.get("world"))),
             seen=mode or None,
-            wanted="0660",
+            wanted="0666, as the host's own rule has it" if row.get("world") else "0660",
             why=f"{path} has mode {mode or 'unknown'}: " + _mode_trouble(mode),
             next=f"sudo chmod 0660 {path}; `gpuhost up` also restores the udev rule that sets it at boot.",
             needs=present,
         ),
     ]
+
+
+def _mode_fits(mode: str, world: bool) -> bool:
+    """Its group may use it and nobody else; or everybody may, where the plan found a rule of the host that says so."""
+    bits = int(mode, 8) if len(mode) == 4 else 0
+    return bits & 0o006 == 0o006 if world else bits & 0o060 == 0o060 and not bits & 0o006
 
 
 def _mode_trouble(mode: str) -> str:

@@ -59,6 +59,16 @@ def test_nodes_that_are_open_to_everybody_are_told_and_refuse_nothing(make: Make
     assert ids(plan, "refuse") == []
 
 
+def test_verify_accepts_what_the_hosts_own_rule_opened_and_nothing_else(make: Make) -> None:
+    def open_to(edits: Any, **wish: Any) -> set[bool]:
+        expected = make(RX6600, *edits, **wish).roles["verify"]["expected"]["access"]
+        return {one["world"] for one in expected["devices"]}
+
+    world = (modes("0666", *NODES),)
+    assert open_to(world) == {True}
+    assert open_to(()) == open_to(world, gpu_access_method="groups") == open_to(world, gpu_access_method="udev") == {False}
+
+
 def test_no_plan_ever_opens_a_node_to_everybody(make: Make) -> None:
     for method in ("auto", "groups", "udev"):
         assert "666" not in str(make(RX6600, gpu_access_method=method).roles["gpu_access"])
