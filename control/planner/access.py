@@ -21,7 +21,7 @@ WORLD = 0o006
 
 
 def decide(ctx: Context) -> Outcome:
-    """The part of the role ``gpu_access``; ``part["nodes"]``: device -> ``{"group", "gid", "world"}`` (open to everybody)."""
+    """The part of the role ``gpu_access``; ``part["nodes"]``: device -> ``{"group", "gid", "world"}`` (open to all)."""
     users, found = _users(ctx)
     nodes = {path: _owner(ctx, path) for path in devices(ctx, ctx.used)}
     part: dict[str, Any] = {"members": [], "devices": list(nodes), "nodes": nodes, "udev": False}
