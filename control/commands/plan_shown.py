@@ -127,8 +127,8 @@ def _decision(one: Mapping[str, str], verbose: bool) -> str:
 def actions(part: Mapping[str, Any], present: set[str]) -> list[str]:
     """What a role will do with packages, files and users, in words. ``present``: packages that the host has."""
     wanted = [*part.get("packages", []), *part.get("kernel_packages", [])]
-    missing = [name for name in wanted if name.partition("=")[0] not in present]
     going = [name for name in part.get("remove", []) if name in present]
+    missing = [name for name in wanted if name.partition("=")[0] not in present - set(going)]
     parameters = [f"{one['name']}={one['value']}" for one in part.get("parameters", []) if one["value"] is not None]
     words = [
         ("takes out first", going),

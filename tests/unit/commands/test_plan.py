@@ -137,6 +137,7 @@ def test_a_reboot_and_a_driver_that_is_built_are_said() -> None:
         ({"packages": ["a", "b=1.0"]}, {"a", "b"}, []),
         ({"packages": [f"p{n}" for n in range(8)]}, set(), ["installs p0, p1, p2, p3, p4, p5 and 2 more"]),
         ({"remove": ["old", "gone"]}, {"old"}, ["takes out first old"]),
+        ({"remove": ["a"], "packages": ["a=2"]}, {"a"}, ["takes out first a", "installs a=2"]),
         ({"repositories": [{"url": "https://a/b"}]}, set(), ["adds the package source https://a/b"]),
         ({"parameters": [{"name": "iommu", "value": "pt"}]}, set(), ["sets on the kernel command line iommu=pt"]),
         ({"leftovers": [{"path": "/etc/x", "kind": "pin"}]}, set(), ["cleans, with a backup, /etc/x"]),
