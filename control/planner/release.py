@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from control.planner import compat, kernels, override
-from control.planner.model import Context
+from control.planner.model import Context, Gpu
 from control.planner.services import enabled
 
 if TYPE_CHECKING:
@@ -145,10 +145,18 @@ def beyond_all(ctx: Context, kernel: str) -> Version | None:
 def listed(ctx: Context) -> bool:
     """Whether AMD lists the used GPUs, and their family for its driver on this system."""
     here = {family for kernel in ctx.system.kernels for family in kernel.families}
-    known = [ctx.table.target(gpu.gfx) for gpu in ctx.used]
-    return all(target and target.rocm for target in known) and all(
+    return all(_in_lists(ctx, gpu) for gpu in ctx.used) and all(
         family in here and any(family in row.families for row in offered(ctx)) for family in families(ctx)
     )
+
+
+def _in_lists(ctx: Context, gpu: Gpu) -> bool:
+    """Whether AMD names the product; where its name is not known, whether it names one with the same device id."""
+    target = ctx.table.target(gpu.gfx)
+    if target is None or gpu.row is None or not gpu.row.listed:
+        return False
+    names = {product.name for product in gpu.row.revisions.values()}
+    return bool(({gpu.name} if gpu.name in names else names) & set(target.listed))
 
 
 def families(ctx: Context) -> list[Family]:
