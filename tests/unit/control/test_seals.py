@@ -66,3 +66,14 @@ def test_a_renewed_certificate_under_the_same_path_concerns_the_roles_that_hand_
     certificate.write_text("new")
     changed = [role for role in roles.ROLES if seals.role_input(role, wishes, {}) != before[role]]
     assert changed == ["sources", "services"]
+
+
+@pytest.mark.parametrize("key", seals.PASSING)
+def test_what_is_done_once_makes_a_role_due_and_leaves_no_change_behind(key: str) -> None:
+    waiting = {"roles": {**PLAN["roles"], "amdgpu": {**PLAN["roles"]["amdgpu"], key: ["x"]}}}
+    assert seals.due(waiting, sealed(), WISHES) == {
+        "amdgpu": f"to be done: {key.replace('_', ' ')}",
+        "verify": "other roles ran",
+    }
+    done = {"roles": {**PLAN["roles"], "amdgpu": {**PLAN["roles"]["amdgpu"], key: []}}}
+    assert seals.due(done, sealed(), WISHES) == {}

@@ -21,7 +21,7 @@ def test_every_default_passes_its_own_check() -> None:
         ("preflight_cpu_only", "yes", "must be bool"),
         ("container_engine_log_max_files", True, "must be int"),
         ("container_engine_log_max_files", "3", "must be int"),
-        ("rocm_stream", "newest", "must be one of auto, distro, none"),
+        ("rocm_stream", "newest", "must be one of auto, distro, classic, core, none"),
         ("gpu_access_users", ["alice", 7], "has an element that is the number 7"),
         ("sources_apt_url", None, "must be str"),
     ],
