@@ -84,7 +84,7 @@ class Images:
             tar = folder / "root.tar"
             command = ["mmdebstrap", "--quiet", f"--variant={base.variant}", "--components=main"]
             command += [f"--include={','.join(base.include)}"] if base.include else []
-            command += _valid_until()
+            command += valid_until()
             done = subprocess.run([*command, base.suite, str(tar), ARCHIVE], capture_output=True, text=True, check=False)
             if done.returncode:
                 raise _failed(f"Debian {base.suite}", done.stderr.splitlines())
@@ -119,7 +119,7 @@ class Images:
                     self.client.images.remove(other)
 
 
-def _valid_until() -> list[str]:
+def valid_until() -> list[str]:
     """This machine's own word on old copies of the archive; see docker/lab/README.md."""
     try:
         said = subprocess.run(

@@ -41,6 +41,12 @@ AMD_DIR = LAB_DIR / "amd"
 AMD_KEY = AMD_DIR / "gpuhost-lab-amd.asc"
 HOSTS_DIR = LAB_DIR / "hosts"
 
+#: Virtual machines: `gpuhost-lab-vm1`, …; their disks, and the images that those are made from.
+VM_PREFIX = f"{PREFIX}vm"
+VM_DIR = LAB_DIR / "vm"
+VM_IMAGES_DIR = VM_DIR / "images"
+VM_HOSTS_DIR = VM_DIR / "hosts"
+
 SITE = "lab"
 SITE_DIR = INVENTORY_DIR / SITE
 CONTEXTS_DIR = ROOT / "docker" / "lab"

@@ -80,12 +80,14 @@ RX_6600 = Card(
 CARDS = {"rx6600": RX_6600}
 
 
-def tree(card: Card) -> dict[str, str | Link]:
+def tree(card: Card, module: bool = True) -> dict[str, str | Link]:
     """What is below the simulated root, by path (``sys/…``, no leading slash): file contents, and links.
 
     The layout is the kernel's: devices below ``sys/devices``, reached by links from ``sys/bus`` and ``sys/class``.
+
+    :param module: with the driver's module; a host that has a kernel of its own has modules of its own.
     """
-    return {**_pci(card), **_kfd(card), **_module()}
+    return {**_pci(card), **_kfd(card), **(_module() if module else {})}
 
 
 def _pci(card: Card) -> dict[str, str | Link]:

@@ -41,11 +41,11 @@ class HostSpec:
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= 200:
-            raise _unknown("host number", self.number, "1 to 200")
+            raise unknown("host number", self.number, "1 to 200")
         if self.release not in RELEASES:
-            raise _unknown("Debian release", self.release, ", ".join(map(str, RELEASES)))
+            raise unknown("Debian release", self.release, ", ".join(map(str, RELEASES)))
         if self.gpu is not None and self.gpu not in GPUS:
-            raise _unknown("GPU", self.gpu, ", ".join((*GPUS, "none")))
+            raise unknown("GPU", self.gpu, ", ".join((*GPUS, "none")))
 
     @property
     def name(self) -> str:
@@ -74,11 +74,11 @@ def parse(hosts: int | None, release: str, gpu: str) -> list[HostSpec]:
     asked = re.split(r"[,\s]+", release.strip())
     wrong = [one for one in asked if not one.isdigit() or int(one) not in RELEASES]
     if wrong:
-        raise _unknown("Debian release", ", ".join(wrong) or "''", ", ".join(map(str, RELEASES)))
+        raise unknown("Debian release", ", ".join(wrong) or "''", ", ".join(map(str, RELEASES)))
     card = None if gpu == "none" else gpu
     count = len(asked) if hosts is None else hosts
     if count < 1:
-        raise _unknown("number of hosts", count, "1 or more")
+        raise unknown("number of hosts", count, "1 or more")
     return [HostSpec(n + 1, int(asked[n % len(asked)]), card) for n in range(count)]
 
 
@@ -86,7 +86,7 @@ def number_of(name: str) -> int:
     """The number in ``gpuhost-lab-3``, or in ``3``."""
     digits = name.removeprefix(PREFIX)
     if not digits.isdigit():
-        raise _unknown("lab host", name, f"{PREFIX}1, {PREFIX}2, …")
+        raise unknown("lab host", name, f"{PREFIX}1, {PREFIX}2, …")
     return int(digits)
 
 
@@ -98,5 +98,6 @@ def only(specs: Sequence[HostSpec]) -> None:
         raise UnknownAskedError(f"asked twice for {', '.join(twice)}", "a name is one host", "give each host its own number")
 
 
-def _unknown(what: str, seen: object, known: str) -> UnknownAskedError:
+def unknown(what: str, seen: object, known: str) -> UnknownAskedError:
+    """The error for something that the lab does not have, with what it has."""
     return UnknownAskedError(f"unknown {what}: {seen}", "the lab has no such host to offer", f"use one of: {known}")

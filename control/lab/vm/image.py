@@ -1,0 +1,185 @@
+"""Disks that virtual machines begin with: Debian as a fresh server install has it, made once and kept."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from control import support
+from control.lab import digest, images, keys, names
+from control.lab.errors import BuildError
+from control.lab.images import Say
+from control.lab.recipes import ARCHIVE, HOST_INCLUDE
+from control.lab.vm import accelerator, shell
+from control.lab.vm.hardware import DISK, Hardware, Kernel
+from control.lab.vm.machine import Machine
+
+_SCRIPTS = Path(__file__).with_name("image")
+#: Beside what every lab host has: what makes a machine of it, each as a Debian installer puts it on a server with UEFI.
+PACKAGES = (
+    *HOST_INCLUDE, "systemd", "systemd-sysv", "dbus", "udev", "openssh-server", "sudo", "python3", "iproute2", "procps",
+    "kmod", "pciutils", "linux-image-amd64", "initramfs-tools", "zstd", "e2fsprogs", "dosfstools", "grub-efi-amd64",
+    "grub-efi-amd64-signed", "shim-signed",
+)  # fmt: skip
+#: How folders of unfinished images begin.
+BUILDING = "building-"
+_KEY = "key"
+_KERNEL = "vmlinuz"
+_BUILD_MEMORY_MIB = 1024
+#: The root file system, as `image/disk.sh` names it.
+_ROOT = "root=/dev/vda3 ro console=ttyS0,115200 quiet"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A disk that is never written to again, with the key that its root accepts and its kernel's file."""
+
+    folder: Path
+    release: int
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / DISK
+
+    @property
+    def key(self) -> Path:
+        """Logs in as root, and is what the machine shows as its own. Hosts get others before they are anyone's."""
+        return self.folder / _KEY
+
+    @property
+    def kernel(self) -> Path:
+        return self.folder / _KERNEL
+
+
+def ensure(release: int, say: Say) -> Image:
+    """The image of this recipe exists. Takes minutes where it has to be built.
+
+    :raises LabError: what failed.
+    """
+    image = Image(_folder(release), release)
+    if image.disk.is_file():
+        return image
+    say(f"building the disk of virtual machines with Debian {release}: {_why(image.folder)}")
+    started = time.monotonic()
+    with _scratch() as scratch:
+        _build(Image(scratch, release), say)
+        scratch.rename(image.folder)
+    say(f"built the disk of virtual machines with Debian {release} in {time.monotonic() - started:.0f} s")
+    return image
+
+
+def every() -> list[Path]:
+    """Folders of all images that there are."""
+    return sorted(path.parent for path in names.VM_IMAGES_DIR.glob(f"*/{DISK}"))
+
+
+def _folder(release: int) -> Path:
+    recipe = [digest.of_folder(_SCRIPTS), sorted(PACKAGES), ARCHIVE]
+    return names.VM_IMAGES_DIR / f"{codename(release)}-{digest.of(*recipe)}"
+
+
+def codename(release: int) -> str:
+    """Debian's name of a release, from the truth table."""
+    return support.load().system_by_id(f"debian-{release}").codename
+
+
+def _why(folder: Path) -> str:
+    others = list(folder.parent.glob(f"{folder.name.rpartition('-')[0]}-*"))
+    return "none of this recipe" if others else "not built yet"
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    names.VM_IMAGES_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = Path(tempfile.mkdtemp(dir=names.VM_IMAGES_DIR, prefix=BUILDING))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # gone by another name where all went well
+
+
+def _build(image: Image, say: Say) -> None:
+    """All files of the image are in its folder."""
+    keys.ssh_key(image.key)
+    tar = image.folder / "root.tar"
+    _run(bootstrap_command(codename(image.release), image.key, tar), f"Debian {codename(image.release)}")
+    initrd = image.folder / "initrd"
+    _unpack(tar, {"vmlinuz-": image.kernel, "initrd.img-": initrd})
+    raw, unpacked = image.folder / "disk.raw", image.folder / "root"
+    unpacked.mkdir()
+    _run([*as_root(), "sh", str(_SCRIPTS / "disk.sh"), str(tar), str(raw), str(unpacked)], "the disk")
+    _run([*as_root(), "rm", "-rf", str(unpacked)], "the disk")
+    _run(["qemu-img", "convert", "-O", "qcow2", str(raw), str(image.disk)], "the disk")
+    raw.unlink()
+    tar.unlink()
+    _finish(image, Kernel(image.kernel, initrd, _ROOT), say)
+    initrd.unlink()
+
+
+def bootstrap_command(suite: str, key: Path, tar: Path) -> list[str]:
+    """mmdebstrap's command line for the root file system as a tar."""
+    before, after = (_SCRIPTS / name for name in ("before-packages.sh", "after-packages.sh"))
+    return [
+        "mmdebstrap", "--quiet", "--variant=apt", "--components=main", f"--include={','.join(PACKAGES)}",
+        # mmdebstrap hands a hook to a shell, with the folder as its first argument.
+        f"--essential-hook=sh {shlex.quote(str(before))} \"$1\"",
+        f"--customize-hook=sh {shlex.quote(str(after))} \"$1\" {shlex.quote(str(key))}",
+        *images.valid_until(), suite, str(tar), ARCHIVE,
+    ]  # fmt: skip
+
+
+def as_root() -> list[str]:
+    """What a command is put behind to own files as root: nothing for root, else mmdebstrap's user namespace."""
+    return [] if os.geteuid() == 0 else ["mmdebstrap", "--unshare-helper"]
+
+
+def _finish(image: Image, kernel: Kernel, say: Say) -> None:
+    """The disk has booted once, past its still missing boot loader, and been finished from inside."""
+    hardware = Hardware(accelerator.choose(image.kernel, say), _BUILD_MEMORY_MIB)
+    machine = Machine(image.folder / "first-boot", hardware, image.key)
+    machine.place(image.disk, hardware.fresh_variables)
+    (machine.folder / shell.KNOWN_HOSTS).write_text(known_host(machine.name, image.key))
+    try:
+        machine.start(kernel)
+        machine.wait_ssh()
+        machine.run((_SCRIPTS / "finish.sh").read_text())
+        machine.power_off()
+        _run(["qemu-img", "commit", "-q", str(machine.folder / DISK)], "the disk")
+    finally:
+        machine.remove()
+
+
+def known_host(name: str, key: Path) -> str:
+    """A line of ``known_hosts``: this name shows this key."""
+    return f"{name} {keys.ssh_key(key).public}\n"
+
+
+def _unpack(tar: Path, wanted: dict[str, Path]) -> None:
+    """The files of ``/boot`` that begin so are at these paths."""
+    with tarfile.open(tar) as archive:
+        for member in archive:
+            prefix = next((one for one in wanted if member.name.startswith(f"./boot/{one}")), None)
+            content = archive.extractfile(member) if prefix else None
+            if prefix and content:
+                with wanted[prefix].open("wb") as out:
+                    shutil.copyfileobj(content, out)
+
+
+def _run(command: list[str], what: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        tail = "\n    ".join(done.stderr.strip().splitlines()[-8:])
+        raise BuildError(
+            f"{what} could not be made: {command[0]} ended with {done.returncode}:\n    {tail}",
+            "virtual machines begin with it",
+            "mend what the lines name and run the same command again",
+        )
