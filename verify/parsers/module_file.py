@@ -18,6 +18,7 @@ PKCS7 = 2
 ANCHOR = b"\0vermagic="
 #: No module's strings are longer than that on either side of it: amdgpu, with 500 firmware names, has 60 KiB.
 REACH = 1 << 18
+FILLING = 8
 FIELDS = ("srcversion", "version", "intree")
 
 UNTOLD: dict[str, Any] = {"srcversion": None, "version": None, "in_tree": None, "signer": None, "signer_serial": None}
@@ -33,15 +34,18 @@ def information(data: bytes) -> dict[str, Any] | None:
         return None
     before = data[max(0, anchor - REACH) : anchor].split(b"\0")
     after = data[anchor : anchor + REACH].split(b"\0")
-    said = dict(text.split("=", 1) for text in texts(before[::-1]) + texts(after))
+    said: dict[str, str] = {}
+    for field, value in (text.split("=", 1) for text in texts(before[::-1]) + texts(after)):
+        said.setdefault(field, value)  # the one that is nearest to the anchor
     return {"srcversion": said.get("srcversion"), "version": said.get("version"), "in_tree": said.get("intree") == "Y"}
 
 
 def texts(parts: list[bytes]) -> list[str]:
-    """The first parts that are `name=value`; the linker may have filled up with zero bytes between them."""
-    found = []
+    """The first parts that are `name=value`. A linker may fill up with a few zero bytes between them; more are the end."""
+    found, empty = [], 0
     for part in parts:
-        if part and not re.match(rb"[a-z_]+=", part):
+        empty = 0 if part else empty + 1
+        if empty > FILLING or (part and not re.match(rb"[a-z_]+=", part)):
             break
         if part.startswith(tuple(f"{field}=".encode() for field in FIELDS)):
             found.append(part.decode("utf-8", "replace"))
@@ -57,6 +61,8 @@ def signature(end: bytes) -> dict[str, Any]:
     if not end.endswith(SIGNATURE_MARK):
         return unsigned
     end = end[: -len(SIGNATURE_MARK)]
+    if len(end) < SIGNATURE_INFO.size:
+        return {**unsigned, "signer": "unknown"}
     *_, id_type, _, _, size = SIGNATURE_INFO.unpack(end[-SIGNATURE_INFO.size :])
     signed = end[-SIGNATURE_INFO.size - size : -SIGNATURE_INFO.size]
     try:

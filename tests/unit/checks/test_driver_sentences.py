@@ -12,7 +12,7 @@ from verify.checks import CHECKS
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result, settle
 
 Seen = dict[str, Any]
-NOT_LOADED = {"loaded": False, "srcversion": None, "version": None, "in_tree": None}
+NOT_LOADED: dict[str, Any] = {"loaded": False, "srcversion": None, "version": None, "in_tree": None}
 UNSIGNED = {"signer": None, "signer_serial": None}
 #: Debian's kernel 6.12 with module.sig_enforce=1: the line names no module.
 REJECTED = {"module": None, "why": "Loading of unsigned module is rejected"}

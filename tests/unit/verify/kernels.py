@@ -81,7 +81,7 @@ class Kernels:
             self.data(place, b"(\xb5/\xfd")
         else:
             content = module_bytes.module(release, **said)
-            self.data(place, module_bytes.XZ(content) if suffix == ".xz" else content)
+            self.data(place, module_bytes.xz(content) if suffix == ".xz" else content)
         return place
 
     def dkms(

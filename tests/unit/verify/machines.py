@@ -47,6 +47,9 @@ def built(root: Path, machine: dict[str, Any], cards: dict[str, Any]) -> Builder
     wanted = [_card(entry, number, cards) for number, entry in enumerate(machine["cards"])]
     bound = any(card.driver == "amdgpu" for card in wanted) or machine.get("module", False)
     made.gpus(*_numbered(wanted), kfd=bound)
+    _partitions(made, machine, cards, wanted)
+    if "iommu" in machine:
+        _iommu(made, wanted, machine["iommu"])
     _driver(made, machine)
     _software(made, machine)
     return made
@@ -90,6 +93,20 @@ def _numbered(cards: list[Card]) -> list[Card]:
     return [replace(card, render_minor=next(minors)) if card.driver in ("amdgpu", "nvidia") else card for card in cards]
 
 
+def _partitions(made: Builder, machine: dict[str, Any], cards: dict[str, Any], wanted: list[Card]) -> None:
+    """The further KFD nodes of a card that is split: same device, same place on the bus, a render node each."""
+    if len(wanted) == 1 and (count := cards.get(str(machine["cards"][0]), {}).get("partitions", 1)) > 1:
+        for number in range(1, count):
+            made.compute(1 + number, replace(wanted[0], render_minor=128 + number), "")
+
+
+def _iommu(made: Builder, wanted: list[Card], kind: str) -> None:
+    """One group per card, with the way its addresses are translated."""
+    for number, card in enumerate(wanted):
+        made.write(f"/sys/kernel/iommu_groups/{number}/type", f"{kind}\n")
+        made.link(f"/sys/bus/pci/devices/{card.pci}/iommu_group", f"../../../../kernel/iommu_groups/{number}")
+
+
 def _memory(made: Builder, gib: int) -> None:
     kib = gib * 1024 * 1024 - 700_000  # what the firmware keeps
     made.write(
@@ -106,7 +123,8 @@ def _boot(made: Builder, machine: dict[str, Any]) -> None:
         made.kernel(release)
         made.add("lists.ubuntu.com", **{f"linux-image-{release}": release})
     if machine.get("secure_boot"):
-        made.write("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", "\6\0\0\0\1")
+        made.efivar("SecureBoot", b"\1")
+        made.efivar("MokListRT", b"")  # shim began this boot; no key of the host's own is enrolled
     if machine.get("container"):
         made.write("/run/systemd/container", machine["container"] + "\n")
 
@@ -134,8 +152,7 @@ def _software(made: Builder, machine: dict[str, Any]) -> None:
         made.write("/home/ada/.zshrc", machine["zshrc"] + "\n")
     _leftovers(made, machine.get("leftovers", {}))
     for name, version in machine.get("packages", {}).items():
-        if name != "firmware":
-            made.packages[name] = (version, "lists.ubuntu.com" if name == "rocminfo" else _AMD)
+        made.packages[name] = (version, "lists.ubuntu.com" if name == "rocminfo" else _AMD)
     for name, version in machine.get("unfinished", {}).items():
         made.unfinished[name] = (version, _AMD)
 

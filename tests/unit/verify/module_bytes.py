@@ -9,7 +9,10 @@ from pathlib import Path
 SIGNING = Path(__file__).parents[2] / "samples" / "signing"
 #: Of the certificate in `samples/signing/dkms-mok.pub`, which made `dkms-mok.p7s` there.
 MOK_SUBJECT, MOK_SERIAL = "DKMS module signing key", "4be2353cfcf9ee7f91c89329796570f0c0fb5d89"
-XZ = lzma.compress
+
+
+def xz(content: bytes) -> bytes:
+    return lzma.compress(content, preset=0)
 
 
 def sample(name: str) -> bytes:
