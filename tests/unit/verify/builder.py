@@ -102,7 +102,7 @@ class Builder(Kernels):
             self.pci(card, number, below)
         return self
 
-    def compute(self, number: int, card: Card, below: str) -> None:
+    def compute(self, number: int, card: Card, below: str, function: int = 0) -> None:
         bus, device = (int(part, 16) for part in card.pci.split(".")[0].split(":")[1:])
         self.node(
             number,
@@ -112,7 +112,7 @@ class Builder(Kernels):
             gfx_target_version=card.gfx_version,
             vendor_id=4098,
             device_id=int(card.device, 16),
-            location_id=bus << 8 | device << 3,
+            location_id=bus << 8 | device << 3 | function,
             domain=0,
             drm_render_minor=card.render_minor,
             num_xcc=1,

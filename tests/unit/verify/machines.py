@@ -94,10 +94,10 @@ def _numbered(cards: list[Card]) -> list[Card]:
 
 
 def _partitions(made: Builder, machine: dict[str, Any], cards: dict[str, Any], wanted: list[Card]) -> None:
-    """The further KFD nodes of a card that is split: same device, same place on the bus, a render node each."""
+    """The further KFD nodes of a card that is split: the same device and slot, a function and a render node each."""
     if len(wanted) == 1 and (count := cards.get(str(machine["cards"][0]), {}).get("partitions", 1)) > 1:
         for number in range(1, count):
-            made.compute(1 + number, replace(wanted[0], render_minor=128 + number), "")
+            made.compute(1 + number, replace(wanted[0], render_minor=128 + number), "", function=number)
 
 
 def _iommu(made: Builder, wanted: list[Card], kind: str) -> None:
