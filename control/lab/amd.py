@@ -18,6 +18,8 @@ from control.support import Table
 #: Releases of the driver, and of each stream of ROCm: enough to go up and down again.
 DRIVERS = 4
 ROCMS = 2
+#: Releases of the driver that come with every trouble too: the newest ones.
+TROUBLED = 2
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,9 @@ class Repository:
 def repositories(table: Table, system_id: str) -> list[Repository]:
     """Everything that hosts with this system fetch from AMD."""
     system = table.system_by_id(system_id)
-    found = [
-        _driver(table, system, row, variant)
-        for variant in (None, *amd_driver.variants())
-        for row in drivers(table, system_id)
-    ]
+    offered = drivers(table, system_id)
+    found = [_driver(table, system, row, None) for row in offered]
+    found += [_driver(table, system, row, one) for one in amd_driver.variants() for row in offered[:TROUBLED]]
     found += [one for row in rocms(table, "classic", system_id) for one in _classic(table, system, row)]
     return [*found, *_core(table, system, rocms(table, "core", system_id))]
 

@@ -11,12 +11,15 @@ GNUPGHOME=$(mktemp -d)
 export GNUPGHOME
 trap 'gpgconf --kill gpg-agent; rm -rf "$GNUPGHOME"' EXIT
 gpg --batch --quiet --import "$key"
-find "$1" -path '*/dists/*' -name Release | while read -r release; do
-    folder=${release%/Release}
-    gpg --batch --yes --quiet --clearsign --output "$folder/InRelease.new" "$release"
-    gpg --batch --yes --quiet --armor --detach-sign --output "$folder/Release.gpg" "$release"
-    # A client that asks "changed since?" must see each signature as another file, also within one second.
-    before=$(stat -c %Y "$folder/InRelease" 2> /dev/null || echo 0)
-    [ "$(date +%s)" -gt "$before" ] || touch -d "@$((before + 1))" "$folder/InRelease.new"
-    mv "$folder/InRelease.new" "$folder/InRelease"
-done
+# Several at once: AMD's part has a suite for each release, system and trouble.
+find "$1" -path '*/dists/*' -name Release -print0 \
+    | xargs --null --no-run-if-empty --max-args=4 --max-procs="$(nproc)" sh -euc '
+        for release; do
+            folder=${release%/Release}
+            gpg --batch --yes --quiet --clearsign --output "$folder/InRelease.new" "$release"
+            gpg --batch --yes --quiet --armor --detach-sign --output "$folder/Release.gpg" "$release"
+            # A client that asks "changed since?" must see each signature as another file, also within one second.
+            before=$(stat -c %Y "$folder/InRelease" 2> /dev/null || echo 0)
+            [ "$(date +%s)" -gt "$before" ] || touch -d "@$((before + 1))" "$folder/InRelease.new"
+            mv "$folder/InRelease.new" "$folder/InRelease"
+        done' sign

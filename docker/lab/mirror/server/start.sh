@@ -1,9 +1,13 @@
 #!/bin/bash
 # The mirror: signs its archives with the lab's keys and serves until the first of its servers ends.
 set -eu
-for tree in /srv/debian /srv/amd; do
-    [ ! -d "$tree" ] || /usr/local/lib/gpuhost-lab/sign.sh "$tree"
-done
+/usr/local/lib/gpuhost-lab/sign.sh /srv/debian
+# AMD's part has many suites, and what it holds never changes: signed once.
+key=$(sha256sum < /etc/gpuhost-lab/amd-secret.asc)
+if [ -d /srv/amd ] && [ "$(cat /etc/gpuhost-lab/amd-signed 2> /dev/null)" != "$key" ]; then
+    /usr/local/lib/gpuhost-lab/sign.sh /srv/amd
+    echo "$key" > /etc/gpuhost-lab/amd-signed
+fi
 address=$(hostname --ip-address | cut -d' ' -f1)
 trap 'kill $(jobs -p)' TERM INT
 # Answers for the mirror alone; every other name does not exist, at once.
