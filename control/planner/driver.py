@@ -90,13 +90,14 @@ def _auto(ctx: Context) -> Source:
     if needed is None:
         return _inbox(ctx)
     reason, rule, must = needed
+    found = _too_old(ctx, reason) if must else []
     if newest := release.beyond_all(ctx, kernels.running(ctx)):
         why = f"no release of AMD's driver is known to build beyond Linux {newest}"
-        return replace(_inbox(ctx), reason=why, rule="driver.inbox.newer-kernel")
+        return replace(_inbox(ctx), reason=why, rule="driver.inbox.newer-kernel", findings=found)
     possible = ctx.wishes["amdgpu_driver_version"] or release.choose(ctx, kernels.running(ctx)).row
     if (must or release.listed(ctx)) and possible:
         return Source("dkms", reason, rule)
-    return replace(_inbox(ctx), findings=_too_old(ctx, reason) if must else [])
+    return replace(_inbox(ctx), findings=found)
 
 
 def _needs_dkms(ctx: Context) -> tuple[str, str, bool] | None:
