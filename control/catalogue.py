@@ -677,6 +677,12 @@ _WARNINGS = _passing(
         "amdgpu_driver to inbox",
     ),
     (
+        "GH-REBOOT-LATER",
+        "A reboot is due",
+        "until then the driver that is loaded is not the one that is installed",
+        "reboot the host when it suits you",
+    ),
+    (
         "GH-DKMS-KERNEL-LEFT",
         "A kernel that may boot has no driver of AMD's",
         "it neither runs nor boots next; chosen in the boot menu it starts with its own driver, or none",

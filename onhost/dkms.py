@@ -17,6 +17,8 @@ from . import paths
 TREE = "/var/lib/dkms"
 SOURCES = "/usr/src"
 SETTINGS = "/etc/dkms"
+#: Where Debian and Ubuntu have dkms put every module of a kernel, whatever its source says.
+PLACE = "/updates/dkms"
 #: While this file is there, dkms's hooks and the packages that use it build nothing, and say that this is well.
 HOLD = f"{SETTINGS}/no-autoinstall"
 
@@ -53,8 +55,8 @@ def installed(module: str, release: str) -> str | None:
 
 
 def module_file(module: str, release: str) -> Path | None:
-    """The file that dkms installed for a kernel: where Debian and Ubuntu have it put every module."""
-    found = paths.under(f"/lib/modules/{release}/updates/dkms").glob(f"{module}.ko*")
+    """The file that dkms installed for a kernel."""
+    found = paths.under(f"/lib/modules/{release}{PLACE}").glob(f"{module}.ko*")
     return next((path for path in sorted(found) if path.stat().st_size), None)
 
 

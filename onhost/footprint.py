@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
-from . import files, paths
+from . import dkms, files, paths
 from .container_values import container_values
 from .host import Host
 from .venvs import distributions
@@ -36,6 +36,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "image": ("name",),
     "network": ("name",),
     "kernel_module": ("name",),
+    "dkms": ("module", "kernel"),
     "glob": ("path",),
 }
 
@@ -189,6 +190,12 @@ def _kernel_module(item: Item, host: Host) -> Values:
     return {"loaded": True} if paths.under(f"/sys/module/{name}").is_dir() else {}
 
 
+def _dkms(item: Item, host: Host) -> Values:
+    """The version that a kernel has, and the file: a build that somebody repeated is another one."""
+    version, file = dkms.installed(item["module"], item["kernel"]), dkms.module_file(item["module"], item["kernel"])
+    return {"version": version, "content": files.sha256(file)} if version and file else {}
+
+
 def _glob(item: Item, host: Host) -> Values:
     """Only whether anything matches: what a running service keeps for itself changes all the time."""
     return {"present": True} if any(True for _ in matches(item["path"])) else {}
@@ -212,5 +219,6 @@ _LOOKS: dict[str, Callable[[Item, Host], Values]] = {
     "image": _image,
     "network": _network,
     "kernel_module": _kernel_module,
+    "dkms": _dkms,
     "glob": _glob,
 }

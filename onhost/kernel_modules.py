@@ -39,13 +39,18 @@ def look(module: str) -> State:
 
 
 def ensure(
-    module: str, kernels: list[str] | None = None, options: dict[str, str] | None = None, check: bool = False
+    module: str,
+    kernels: list[str] | None = None,
+    options: dict[str, str] | None = None,
+    only_loaded: bool = False,
+    check: bool = False,
 ) -> State:
     """The installed module for the running kernel is loaded, with ``options``, or ``reasons`` say what stands in the way.
 
     One that is in use is never pulled from under its users, nor is one that drives a device: that needs a reboot.
 
     :param kernels: releases that the driver was built for; empty or None where it is the kernel's own.
+    :param only_loaded: leave a module that is not loaded alone.
     :param check: only tell.
     :raises FindingError: ``GH-MODULE-REJECTED`` or ``GH-MODULE-FAILED`` where the kernel does not take it.
     """
@@ -56,7 +61,7 @@ def ensure(
         return state
     state = look(module)
     wrong = _wrong(module, state, options or {})
-    if state.loaded and not wrong:
+    if (only_loaded and not state.loaded) or (state.loaded and not wrong):
         return state
     if state.loaded and (held := _in_use(module)):
         state.reasons = [f"{'; '.join(wrong)}, and it cannot be exchanged now: {held}"]

@@ -43,14 +43,14 @@ def ensure(certificate: str | None, key: str | None, password: str = "", check: 
     if made and not check:
         _make(found, Path(key))
     state = NEEDED if made and check else _state(certificate)
-    if state == ENROLLED:
+    handed_in = state == NEEDED
+    if state == ENROLLED and not check:
         _forget()
     elif state == NEEDED and not check:
         _hand_in(certificate, password)
         state = PENDING
     where = PASSWORD if state == PENDING and paths.under(PASSWORD).is_file() else None
-    changed = made or state == NEEDED or (state == PENDING and _requests().get("boot_id") == boot_id() and not check)
-    return {"state": state, "certificate": certificate, "password_file": where, "changed": changed}
+    return {"state": state, "certificate": certificate, "password_file": where, "changed": made or handed_in}
 
 
 def told(output: str) -> str:
@@ -82,7 +82,7 @@ def _hand_in(certificate: str, password: str) -> None:
         password = paths.under(PASSWORD).read_text(encoding="utf-8")
     # Noted first: a request that is made and not counted would be made for ever.
     document = {"count": count + 1, "boot_id": boot_id(), "at": now(), "certificate": certificate}
-    files.write_json(paths.state() / "mok.json", document, mode=0o644)
+    files.write_json(paths.enrolments(), document, mode=0o644)
     # By the standard input: arguments can be read by every user of the host.
     code, output = _mokutil(["--import", str(paths.under(certificate))], f"{password}\n{password}\n")
     if code or _state(certificate) != PENDING:
@@ -91,12 +91,12 @@ def _hand_in(certificate: str, password: str) -> None:
 
 
 def _requests() -> dict[str, Any]:
-    document = files.read_json(paths.state() / "mok.json")
+    document = files.read_json(paths.enrolments())
     return document if isinstance(document, dict) else {}
 
 
 def _forget() -> None:
-    (paths.state() / "mok.json").unlink(missing_ok=True)
+    (paths.enrolments()).unlink(missing_ok=True)
     password = paths.under(PASSWORD)
     if password.is_file():
         password.unlink()

@@ -79,6 +79,11 @@ def reboots() -> Path:
     return state() / "reboots.json"
 
 
+def enrolments() -> Path:
+    """How often the key that modules are signed with was handed in for enrolment."""
+    return state() / "mok.json"
+
+
 def library() -> Path:
     """The code that long steps run."""
     return state() / "lib"

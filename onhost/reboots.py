@@ -8,8 +8,8 @@ from . import files, paths
 from .clock import boot_id, now
 from .finding import FindingError
 
-#: So often may a host be rebooted for the same reason before a person has to look.
-LIMIT = 2
+#: So often may a host be rebooted for the same reason before a person has to look: what one reboot did not mend, none will.
+LIMIT = 1
 
 
 def read() -> dict[str, Any]:
@@ -21,13 +21,13 @@ def read() -> dict[str, Any]:
 def begin(reasons: list[str]) -> int:
     """The reboot that is about to happen is noted; which one for these reasons it is, from 1.
 
-    :raises FindingError: ``GH-REBOOT-LOOP`` when as many as :data:`LIMIT` did not help.
+    :raises FindingError: ``GH-REBOOT-LOOP`` when there were :data:`LIMIT` of them, and none helped.
     """
     reason = "; ".join(reasons)
     known = read()
     count = int(known.get("count") or 0) if known.get("reason") == reason else 0
     if count >= LIMIT and known.get("boot_id") != boot_id():
-        raise FindingError("GH-REBOOT-LOOP", f"{count} reboots did not help: {reason}")
+        raise FindingError("GH-REBOOT-LOOP", f"after {count} reboot{'s' if count > 1 else ''} still: {reason}")
     # The same boot: the reboot that was noted never came about, and is not a second one.
     count = max(count, 1) if known.get("boot_id") == boot_id() and count else count + 1
     files.write_json(paths.reboots(), {"count": count, "boot_id": boot_id(), "reason": reason, "at": now()}, mode=0o644)

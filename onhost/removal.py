@@ -24,6 +24,7 @@ ORDER = (
     "tree",
     "directory",
     "kernel_module",
+    "dkms",
     "package",
     "unit",
     "glob",
@@ -167,7 +168,7 @@ class _Removal:
     def take(self, item: Item) -> None:
         """One item is gone, or stands among the kept with the reason."""
         key, kind = item_id(item), item["kind"]
-        if kind in ("package", "unit"):
+        if kind in ("package", "unit", "dkms"):
             self._by_package(key, item)
             return
         if kind == "glob":

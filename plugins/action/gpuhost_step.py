@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 # Ansible loads plugins by path: the repository is not on sys.path unless we put it there.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from control import actions
+from control import actions, findings
 
 #: Seconds that one call waits on the host for news, so that following a step costs few round trips.
 PATIENCE = 3
@@ -38,5 +38,8 @@ class ActionModule(ActionBase):
             arguments["follow"] = True
         actions.record("progress", host, {})
         result.update(answer)
+        if warnings := (answer.get("result") or {}).get("warnings"):
+            found = [findings.make(one["id"], host, one["seen"]) for one in warnings]
+            result["gpuhost_findings"] = [one.as_dict() for one in found]
         result["changed"] = bool(answer.get("changed") or arguments.get("follow"))
         return result

@@ -162,6 +162,7 @@ def test_a_footprint_lists_things_of_known_kinds_with_their_fields(role: str) ->
         "image": {"name"},
         "network": {"name"},
         "kernel_module": {"name"},
+        "dkms": {"module", "kernel"},
         "glob": {"path"},
     }
     items = repository.load(ROLES_DIR / role / "meta" / "footprint.yml")
