@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -17,14 +18,26 @@ _HEADER = "# Written by `./gpuhost lab.up`, removed by `./gpuhost lab.down`: cha
 PYTORCH = {12: "cpu", 13: "distro"}
 
 
-def hosts(specs: Sequence[HostSpec], addresses: Mapping[str, str], lab_dir: Path) -> dict[str, Any]:
+def hosts(
+    specs: Sequence[HostSpec],
+    addresses: Mapping[str, str],
+    lab_dir: Path,
+    vms: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> dict[str, Any]:
     """The group ``gpuhost`` with one entry per host.
 
     :param addresses: address by host name.
     :param lab_dir: holds the SSH key and the known hosts.
+    :param vms: entries of virtual machines, by name; see :func:`vm`.
     """
-    return {"gpuhost": {"hosts": {spec.name: _host(spec, addresses[spec.name]) for spec in specs},
-                        "vars": connection(lab_dir)}}  # fmt: skip
+    containers = {spec.name: _host(spec.release, addresses[spec.name]) for spec in specs}
+    entries = containers | {name: dict(entry) for name, entry in vms.items()}
+    return {"gpuhost": {"hosts": entries, "vars": connection(lab_dir)}}
+
+
+def vm(release: int, address: str, port: int) -> dict[str, Any]:
+    """The entry of a virtual machine: many share one address."""
+    return {**_host(release, address), "ansible_port": port}
 
 
 def connection(lab_dir: Path) -> dict[str, str]:
@@ -62,6 +75,7 @@ def wishes(lab_dir: Path, key_fingerprint: str, amd_fingerprint: str) -> dict[st
         "sources_apt_key_fingerprint": key_fingerprint,
         "sources_amd_driver_url": names.amd_url("amdgpu"),
         "sources_amd_rocm_url": names.amd_url("rocm"),
+        "sources_amd_graphics_url": names.amd_url("graphics"),
         "sources_amd_core_url": names.amd_url("core"),
         "sources_amd_key": str(lab_dir / names.AMD_KEY.relative_to(names.LAB_DIR)),
         "sources_amd_key_fingerprint": amd_fingerprint,
@@ -79,9 +93,9 @@ def write(site_dir: Path, host_entries: Mapping[str, Any], all_wishes: Mapping[s
     _write(site_dir / "group_vars" / "all" / "lab.yml", all_wishes)
 
 
-def _host(spec: HostSpec, address: str) -> dict[str, Any]:
+def _host(release: int, address: str) -> dict[str, Any]:
     """A host without a GPU gets no wish for one: whoever sets it up says `--cpu`, as with any other machine."""
-    return {"ansible_host": address, "pytorch_build": PYTORCH[spec.release]}
+    return {"ansible_host": address, "pytorch_build": PYTORCH[release]}
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
