@@ -21,6 +21,7 @@ HOSTS_SOURCES = Path("/etc/apt")
 #: Of the host's lists, those that spare a download where nothing changed.
 WORTH_KEEPING = "*_InRelease", "*_Release", "*_Release.gpg", "*_Packages*"
 OURS = "gpuhost"
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Apt:
         """:param more: further options, `__` for `::`."""
         options = {**self.options, **{name.replace("__", "::"): value for name, value in more.items()}}
         command = [words[0], *(word for pair in options.items() for word in ("-o", "=".join(pair))), *words[1:]]
-        env = {"LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        env = {"LC_ALL": "C.UTF-8", "PATH": PATH}
         try:
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds, env=env)
         except subprocess.TimeoutExpired:
