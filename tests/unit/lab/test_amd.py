@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from email.parser import HeaderParser
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ SYSTEMS = ("debian-12", "debian-13")
 TABLE = support.load()
 
 
+@cache
 def everything(system_id: str) -> list[amd.Repository]:
     return amd.repositories(TABLE, system_id)
 
