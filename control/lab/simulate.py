@@ -80,6 +80,11 @@ RX_6600 = Card(
 CARDS = {"rx6600": RX_6600}
 
 
+def describe(gpu: str | None) -> str:
+    """What a person reads of a host's GPU."""
+    return f"SIMULATED {CARDS[gpu].name}" if gpu else "no GPU"
+
+
 def tree(card: Card, module: bool = True) -> dict[str, str | Link]:
     """What is below the simulated root, by path (``sys/…``, no leading slash): file contents, and links.
 

@@ -90,9 +90,8 @@ def number_of(name: str) -> int:
     return int(digits)
 
 
-def only(specs: Sequence[HostSpec]) -> None:
-    """Raises UnknownAskedError where two specifications have one name."""
-    names = [spec.name for spec in specs]
+def only(names: Sequence[str]) -> None:
+    """Raises UnknownAskedError where a name is there twice."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UnknownAskedError(f"asked twice for {', '.join(twice)}", "a name is one host", "give each host its own number")

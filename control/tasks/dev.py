@@ -10,7 +10,7 @@ from invoke import Context, Exit, task
     auto_shortflags=False,
     help={
         "lab": "also the tests on container hosts, made and removed here (as root; some 20 minutes)",
-        "vm": "also the tests on virtual machines",
+        "vm": "also the tests on virtual machines, made and removed here (as root; under 30 minutes without KVM)",
         "gpu": "also the tests that need an AMD GPU in this machine",
         "k": "only tests whose name matches this pytest expression",
         "durations": "show the slowest tests",
@@ -26,15 +26,17 @@ def run_tests(
     Examples:
       ./gpuhost test                      the unit tests, under a minute
       ./gpuhost test -k seal              those about seals
-      ./gpuhost test --lab --durations    everything that CI runs
+      ./gpuhost test --lab --vm --durations    everything that CI runs
     """
     import os
 
     from control import quality
 
     _need_developers_tools()
-    if lab:
+    if lab or vm:
         _need_lab()
+    if vm:
+        _need_vm()
     asked_for = [name for name, wanted in (("lab", lab), ("vm", vm), ("gpu", gpu)) if wanted]
     command = quality.pytest_command(asked_for, k, durations)
     os.chdir(quality.ROOT)
@@ -105,6 +107,17 @@ def _need_developers_tools() -> None:
         what = failure.trouble
         text = f"gpuhost: {what.seen}\n  why  {what.why}\n  fix  {what.next}"
         raise Exit(text, code=what.code) from failure
+
+
+def _need_vm() -> None:
+    """QEMU and what disks are made with: installed as root, else the one command to type is said."""
+    from control.lab.errors import LabError
+    from control.lab.vm import tools
+
+    try:
+        tools.ensure()
+    except LabError as problem:
+        raise Exit(f"gpuhost: {problem}", code=problem.code) from problem
 
 
 def _need_lab() -> None:

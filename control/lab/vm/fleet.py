@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
-from control.lab import digest, keys, names
-from control.lab.errors import LabError, UnknownAskedError
+from control.lab import digest, inventory, keys, names, simulate
+from control.lab.errors import LabError
 from control.lab.images import Say
 from control.lab.vm import accelerator, booted, guest, image, shell, tools
 from control.lab.vm.hardware import Hardware
@@ -27,14 +27,6 @@ class Vm:
     spec: VmSpec
     machine: Machine
     input: str
-
-
-def only(specs: Sequence[VmSpec]) -> None:
-    """Raises UnknownAskedError where two specifications have one name."""
-    found = [spec.name for spec in specs]
-    twice = sorted({name for name in found if found.count(name) > 1})
-    if twice:
-        raise UnknownAskedError(f"asked twice for {', '.join(twice)}", "a name is one host", "give each host its own number")
 
 
 def prepare(specs: Sequence[VmSpec], say: Say) -> None:
@@ -89,6 +81,11 @@ def every() -> list[Vm]:
     return sorted((one for one in found if one), key=lambda one: one.spec.number)
 
 
+def entries() -> dict[str, dict[str, Any]]:
+    """The machines' entries in the lab's site, by name."""
+    return {one.spec.name: inventory.vm(one.spec.release, shell.ADDRESS, one.machine.port) for one in every()}
+
+
 def known_hosts_lines() -> str:
     """The machines' own keys, by address and by name, for every program that connects to them."""
     lines = [
@@ -104,7 +101,7 @@ def status() -> list[dict[str, Any]]:
         {
             "name": one.spec.name,
             "release": one.spec.release,
-            "gpu": one.spec.gpu,
+            "gpu": simulate.describe(one.spec.gpu),
             "secure_boot": one.spec.secure_boot,
             "address": shell.ADDRESS,
             "port": one.machine.port,

@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from control.lab import engine, hosts, keys, network, site
+from control.lab import engine, hosts, keys, network, simulate, site
 from control.lab.errors import LabError
 from control.lab.files import File, archive
 from control.lab.simulate import Link
@@ -124,13 +124,14 @@ def test_an_engine_that_the_lab_did_not_start_is_not_stopped(tmp_path: Path, mon
 
 
 def test_what_down_removed_and_kept_is_said() -> None:
-    removed = site.Removed(["gpuhost-lab-1"], ["gpuhost-lab-1-docker"], [], [], 2_500_000_000)
+    removed = site.Removed(["gpuhost-lab-1"], ["gpuhost-lab-vm1"], ["gpuhost-lab-1-docker"], [], [], 2_500_000_000)
     assert removed.lines() == [
         "removed 1 containers: gpuhost-lab-1",
+        "removed 1 virtual machines: gpuhost-lab-vm1",
         "removed 1 volumes: gpuhost-lab-1-docker",
         "kept 2.5 GB of images for the next lab.up; lab.down --images removes them",
     ]
-    assert site.Removed([], [], [], [], 0).lines() == ["there was no lab"]
+    assert site.Removed([], [], [], [], [], 0).lines() == ["there was no lab"]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_what_down_removed_and_kept_is_said() -> None:
     [("rx6600", "SIMULATED RX 6600"), (None, "no GPU")],
 )
 def test_a_simulated_gpu_is_never_called_a_gpu_alone(gpu: str | None, wanted: str) -> None:
-    assert site.describe_gpu(HostSpec(1, 12, gpu)) == wanted
+    assert simulate.describe(gpu) == wanted
 
 
 def test_a_host_gets_no_more_of_the_machine_than_systemd_and_docker_need() -> None:

@@ -61,9 +61,9 @@ def test_other_names_are_refused(name: str) -> None:
 
 
 def test_one_name_is_one_host() -> None:
-    spec.only([HostSpec(1), HostSpec(2)])
+    spec.only(["gpuhost-lab-1", "gpuhost-lab-2"])
     with pytest.raises(LabError, match="gpuhost-lab-1"):
-        spec.only([HostSpec(1, 12), HostSpec(1, 13)])
+        spec.only(["gpuhost-lab-1", "gpuhost-lab-2", "gpuhost-lab-1"])
 
 
 def test_the_alpine_stand_in_says_that_it_is_one() -> None:
