@@ -1,21 +1,30 @@
-"""Questions to the truth table: which GPUs are meant, and what runs on them. Pure; prints nothing."""
+"""Questions to the truth table: which GPU, system or release is meant. Pure; prints nothing. What follows is in advice."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from packaging.version import InvalidVersion, Version
+
 if TYPE_CHECKING:
-    from control.rows import System, Target
+    from control.rows import Driver, Elsewhere, Gpu, Rocm, System
     from control.support import Table
+
+#: 73ff, 1002:73ff, 0x73ff, and with a revision 73ff:c7, 1002:73ff:c7, 1002:73ff rev c7.
+_PCI = re.compile(r"(?:1002:|0x)?(?P<device>[0-9a-f]{4})(?:(?::| rev )(?P<revision>[0-9a-f]{2}))?")
 
 
 @dataclass(frozen=True)
 class Product:
-    """One GPU as it is sold. ``pci`` is ``1002:DEVICE`` or, where the revision tells it apart, ``1002:DEVICE rev``."""
+    """One GPU as it is sold.
+
+    ``pci`` is ``1002:DEVICE`` or, where the revision tells it apart, ``1002:DEVICE rev``. ``listed`` is the first ROCm
+    release in whose tables AMD has it, None where AMD has not.
+    """
 
     name: str
     chip: str
@@ -24,13 +33,15 @@ class Product:
     family: str
     integrated: bool
     gib: int | None
+    listed: str | None
+    aliases: tuple[str, ...] = ()
 
 
 class UnknownError(LookupError):
     """Nothing in the table is called that; ``near`` are the names most like it."""
 
-    def __init__(self, asked: str, near: list[str]) -> None:
-        self.asked, self.near = asked, near
+    def __init__(self, asked: str, near: Sequence[str]) -> None:
+        self.asked, self.near = asked, list(near)
         hint = f"; the nearest: {', '.join(near)}" if near else ""
         super().__init__(f"the truth table does not know {asked!r}{hint}")
 
@@ -39,98 +50,99 @@ def products(table: Table) -> Iterator[Product]:
     """Every GPU of the table; a device without known revisions once, under the name of its chip."""
     for row in table.gpus:
         pci = f"1002:{row.device}"
-        rest = (row.gfx, row.family, row.integrated)
         if not row.revisions:
-            yield Product(table.gpu_name(row.device, None), row.chip, pci, *rest, None)
+            yield _product(table, row, table.gpu_name(row.device, None), pci, None)
         for revision, sold in row.revisions.items():
-            yield Product(sold.name, row.chip, f"{pci} rev {revision}", *rest, sold.gib)
+            yield _product(table, row, sold.name, f"{pci} rev {revision}", sold.gib)
+
+
+def _product(table: Table, row: Gpu, name: str, pci: str, gib: int | None) -> Product:
+    target = table.target(row.gfx)
+    listed = target.listed.get(name) if target and row.listed else None
+    return Product(name, row.chip, pci, row.gfx, row.family, row.integrated, gib, listed, tuple(row.aliases))
 
 
 def find(table: Table, asked: str) -> list[Product]:
-    """The GPUs meant by a name, a chip, a gfx target or a PCI id. Raises UnknownError.
+    """The GPUs meant by a name, a nickname, a chip, a gfx target or a PCI id with or without revision. Raises UnknownError.
 
     A name that is one product's own (``RX 6600``) does not also mean its siblings (``RX 6600 XT``).
     """
     everything = list(products(table))
-    wanted = _words(asked)
-    pci = re.fullmatch(r"(?:1002:)?([0-9a-f]{4})", asked.strip().lower())
-    by_id = [one for one in everything if pci and one.pci.split()[0] == f"1002:{pci[1]}"]
-    by_gfx = [one for one in everything if one.gfx == asked.strip().lower()]
-    by_name = [one for one in everything if _words(one.name)[-len(wanted) :] == wanted]
-    by_chip = [one for one in everything if _words(one.chip) == wanted]
-    within = [one for one in everything if _contains(_words(one.name), wanted)]
-    found = by_id or by_gfx or by_name or by_chip or within
+    wanted, plain = _words(asked), asked.strip().lower()
+    found = (
+        _by_pci(everything, plain)
+        or [one for one in everything if one.gfx == plain]
+        or [one for one in everything if wanted in (_words(one.name), *map(_words, one.aliases))]
+        or [one for one in everything if wanted and _words(one.name)[-len(wanted) :] == wanted]
+        or [one for one in everything if wanted == _words(one.chip)]
+        or [one for one in everything if _contains(_words(one.name), wanted)]
+    )
     if not found:
-        names = {one.name for one in everything} | {one.chip for one in everything} | {one.gfx for one in everything}
+        names = {name for one in everything for name in (one.name, one.chip, one.gfx, *one.aliases)}
         raise UnknownError(asked, _near(asked, sorted(names)))
     return found
 
 
+def _by_pci(everything: list[Product], plain: str) -> list[Product]:
+    match = _PCI.fullmatch(plain)
+    if not match:
+        return []
+    device = [one for one in everything if one.pci.split()[0] == f"1002:{match['device']}"]
+    exact = [one for one in device if match["revision"] and one.pci.endswith(f" rev {match['revision']}")]
+    return exact or device
+
+
 def find_system(table: Table, asked: str) -> System:
-    """The system with this id. Raises UnknownError."""
+    """The system that is called so. Raises UnknownError."""
     for row in table.systems:
         if asked.lower() in (row.id, row.codename, row.name.lower()):
             return row
     raise UnknownError(asked, difflib.get_close_matches(asked.lower(), [row.id for row in table.systems], n=3, cutoff=0.4))
 
 
-def answer(table: Table, gfx: str, system_id: str = "") -> dict[str, Any]:
-    """What runs on a target, per consumer and per system; ``system_id`` keeps one system only."""
-    target = table.target(gfx)
-    assert target is not None, "every gfx of a GPU row has a target row: checked on load"
-    return {
-        "target": {
-            **target.model_dump(exclude={"source"}),
-            "official": official(target),
-            "source": table.sources["gpus"][target.source].ref,
-        },
-        "consumers": [
-            _consumer(target, image.reference, list(image.targets), image.rocm) for image in table.images if image.targets
-        ]
-        + [
-            _consumer(target, f"PyTorch {row.version} wheels", list(row.targets), row.rocm)
-            for row in table.torch_rows("rocm")
-        ],
-        "systems": [system(table, row) for row in table.systems if system_id in ("", row.id)],
-    }
+def find_elsewhere(table: Table, asked: str) -> Elsewhere | None:
+    """The system that AMD supports and gpuhost does not set up, or None."""
+    return next((row for row in table.elsewhere if asked.lower() in (row.id, row.name.lower())), None)
 
 
-def official(target: Target) -> str:
-    """Which ROCm releases have the target in AMD's lists, in words."""
-    if target.rocm is None:
-        return "in none of AMD's lists"
-    return f"{target.rocm.min} to {target.rocm.max}" if target.rocm.max else f"from {target.rocm.min} on"
+def what_is_needed(asked: str) -> dict[str, str]:
+    """``rocm 10.1`` as ``{"rocm": "10.1"}``, ``driver 31.60`` likewise; a number alone is ROCm's. Raises UnknownError."""
+    *kind, number = asked.lower().split() or [""]
+    words = {"": "rocm", "rocm": "rocm", "driver": "driver", "amdgpu": "driver", "amdgpu-dkms": "driver"}
+    if not number:
+        return {}
+    if " ".join(kind) not in words:
+        raise UnknownError(asked, ["rocm NUMBER", "driver NUMBER"])
+    return {words[" ".join(kind)]: number}
+
+
+def find_rocm(table: Table, asked: str) -> list[Rocm]:
+    """AMD's ROCm releases meant by a number, newest first: ``7.2.4`` is one, ``7.2`` are five. Raises UnknownError."""
+    rows = [row for row in reversed(table.rocm) if row.stream != "distro"]
+    return _by_number(sorted(rows, key=lambda row: Version(row.version), reverse=True), asked, "ROCm")
+
+
+def find_driver(table: Table, asked: str) -> list[Driver]:
+    """Releases of AMD's driver meant by a number, newest first. Raises UnknownError."""
+    return _by_number([row for row in reversed(table.drivers) if row.version], asked, "driver")
+
+
+def _by_number(rows: list[Any], asked: str, what: str) -> list[Any]:
+    text = asked.strip().lower().removeprefix("v")
+    try:
+        wanted = Version(text).release
+    except InvalidVersion:
+        wanted = ()
+    found = [row for row in rows if wanted and Version(row.version).release[: len(wanted)] == wanted]
+    if not found:
+        near = difflib.get_close_matches(text, [row.version for row in rows], n=3, cutoff=0.3) or [rows[0].version]
+        raise UnknownError(f"{what} {asked}", near)
+    return found
 
 
 def as_json(found: list[Product]) -> list[dict[str, Any]]:
     """The products as plain data."""
-    return [asdict(one) for one in found]
-
-
-def _consumer(target: Target, name: str, kernels_for: list[str], rocm: str | None) -> dict[str, Any]:
-    """The three answers about the override: must not be set, set to a value, or of no use."""
-    if target.gfx in kernels_for:
-        state, override = "runs; HSA_OVERRIDE_GFX_VERSION must not be set", None
-    elif target.override and target.override_gfx in kernels_for:
-        state, override = f"runs with HSA_OVERRIDE_GFX_VERSION={target.override}", target.override
-    else:
-        state, override = "no kernels: on the processor only", None
-    return {"name": name, "rocm": rocm, "runs": not state.startswith("no "), "override": override, "answer": state}
-
-
-def system(table: Table, row: System) -> dict[str, Any]:
-    """What gpuhost has for one system."""
-    rocm = table.rocm_row("distro", row.id)
-    distro = next(iter(table.torch_rows("distro", row.id)), None)
-    return {
-        "id": row.id,
-        "name": row.name,
-        "python": row.python,
-        "kernels": [f"{kernel.version} ({kernel.flavour})" for kernel in row.kernels],
-        "drivers": [driver.id for driver in table.drivers if row.id in driver.systems],
-        "rocm": rocm.version if rocm else None,
-        "torch_distro": distro.version if distro else None,
-    }
+    return [{key: value for key, value in asdict(one).items() if key != "aliases"} for one in found]
 
 
 def _words(text: str) -> list[str]:

@@ -63,3 +63,8 @@ class Range(Part):
 
     min: VersionText
     max: VersionText | None = None
+
+    def holds(self, version: str) -> bool:
+        """Whether a version is inside."""
+        number = Version(version)
+        return Version(self.min) <= number and (self.max is None or number <= Version(self.max))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
+from packaging.version import Version
 from pydantic import BeforeValidator, Field
 
 from control.programrows import Image as Image
@@ -156,6 +157,16 @@ class Driver(Row):
     systems: list[str]
     families: list[Family]
     released: date | None = None
+
+    @property
+    def newest_kernel(self) -> Version | None:
+        """The newest kernel series that it builds for; None where it is not known."""
+        known = [Version(".".join(one.split(".")[:2])) for one in (self.kernel_base, self.kernel_max) if one]
+        return max(known, default=None)
+
+    def builds_for(self, series: str) -> bool:
+        """Whether it is known to build for a kernel series (``6.17``); older ones than its own count."""
+        return self.newest_kernel is not None and Version(series) <= self.newest_kernel
 
 
 class KernelFix(Row):

@@ -8,8 +8,6 @@ from typing import Any
 
 from packaging.version import Version
 
-from control import rows
-
 #: file's lists by name, as control.supportfiles reads them.
 Lists = dict[str, list[Any]]
 
@@ -133,7 +131,7 @@ def _ranges(lists: Lists) -> Iterator[str]:
                 continue
             if span.max and Version(span.max) < Version(span.min):
                 yield f"{_where(name, row)}: {key}: ends before it begins"
-            elif name != "drivers" and not any(_inside(version, span) for version in versions[other]):
+            elif name != "drivers" and not any(span.holds(version) for version in versions[other]):
                 yield f"{_where(name, row)}: {key}: no row of {other} is from {span.min} to {span.max or 'the newest'}"
 
 
@@ -142,11 +140,11 @@ def _both_ways(lists: Lists) -> Iterator[str]:
     vendor = [row for row in lists["rocm"] if row.stream != "distro"]
     for rocm in vendor:
         for driver in (row for row in lists["drivers"] if row.version):
-            mine, theirs = _inside(driver.version, rocm.driver), _inside(rocm.version, driver.rocm)
+            mine, theirs = rocm.driver.holds(driver.version), driver.rocm.holds(rocm.version)
             if mine != theirs:
                 says = f"{'includes' if mine else 'leaves out'} {driver.version}, whose own range does the opposite"
                 yield f"{_where('rocm', rocm)}: driver: {says}"
-        listed = {row.gfx for row in lists["targets"] if row.rocm and _inside(rocm.version, row.rocm)}
+        listed = {row.gfx for row in lists["targets"] if row.rocm and row.rocm.holds(rocm.version)}
         for gfx in sorted(listed ^ set(rocm.targets)):
             says = "is missing" if gfx in listed else "is there"
             yield f"{_where('rocm', rocm)}: targets: {gfx} {says}, against the target's own range in gpus.yml"
@@ -172,9 +170,3 @@ def _repositories(lists: Lists) -> Iterator[str]:
                 if repository.vendor not in system.vendor:
                     says = f"{system.id!r} has no vendor {repository.vendor!r}, whose repository it needs"
                     yield f"{_where(name, row)}: systems: {says}"
-
-
-def _inside(version: str | None, span: rows.Range | None) -> bool:
-    if version is None or span is None:
-        return False
-    return Version(span.min) <= Version(version) and (span.max is None or Version(version) <= Version(span.max))

@@ -5,15 +5,21 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
 
-from control import answers
+from control import advice, answers
 
 if TYPE_CHECKING:
+    from control.rows import System
     from control.support import Table
+
+_FAMILIES = {"instinct": "Instinct", "radeon": "Radeon", "radeon-pro": "Radeon", "ryzen": "Ryzen"}
+_KERNELS = {"own": "its own kernels", "none": "no kernels for it", "tools": "tools alone: what computes brings its own ROCm"}
 
 
 def checked(table: Table) -> str:
@@ -22,6 +28,7 @@ def checked(table: Table) -> str:
         "GPUs": table.gpus,
         "targets": table.targets,
         "systems": table.systems,
+        "repositories": table.repositories,
         "drivers": table.drivers,
         "ROCm rows": table.rocm,
         "PyTorch rows": table.torch,
@@ -31,27 +38,38 @@ def checked(table: Table) -> str:
     return "support/ is well formed: " + ", ".join(f"{len(rows)} {name}" for name, rows in counts.items()) + "\n"
 
 
-def answered(table: Table, gpu: str, os: str, *, as_json: bool = False) -> str:
-    """What the table says. Raises answers.UnknownError for a GPU or system that it does not have."""
-    system_id = answers.find_system(table, os).id if os else ""
-    document = _about_gpu(table, gpu, system_id) if gpu else _overview(table, system_id)
+def answered(table: Table, gpu: str = "", os: str = "", rocm: str = "", driver: str = "", *, as_json: bool = False) -> str:
+    """What the table says. Raises answers.UnknownError for a name that it does not have."""
+    document, render = _asked(table, gpu, os, rocm, driver)
     if as_json:
         return json.dumps(document, indent=1, default=str) + "\n"
-    return _render(_gpu_grids(document) if gpu else _overview_grids(document))
+    return _text(render(document))
 
 
-def _about_gpu(table: Table, gpu: str, system_id: str) -> dict[str, Any]:
-    found = answers.find(table, gpu)
-    targets = list(dict.fromkeys(one.gfx for one in found))
+def _asked(table: Table, gpu: str, os: str, rocm: str, driver: str) -> tuple[dict[str, Any], Any]:
+    elsewhere = answers.find_elsewhere(table, os) if os else None
+    if elsewhere:
+        source = table.sources["systems"][elsewhere.source].ref
+        return {"elsewhere": {**elsewhere.model_dump(exclude={"source"}), "source": source}}, _elsewhere
+    systems = [answers.find_system(table, os)] if os else list(table.systems)
+    found = answers.find(table, gpu) if gpu else []
+    if rocm:
+        rows = answers.find_rocm(table, rocm)
+        document = advice.for_rocm(table, rows[0], systems, found)
+        return {**document, "others": [row.version for row in rows[1:]]}, _rocm
+    if driver:
+        drivers = answers.find_driver(table, driver)
+        document = advice.for_driver(table, drivers[0], systems)
+        return {**document, "others": [str(row.version) for row in drivers[1:]]}, _driver
+    if gpu:
+        return advice.on_gpu(table, found, systems), _gpu
+    return _everything(table, systems), _overview
+
+
+def _everything(table: Table, systems: Sequence[System]) -> dict[str, Any]:
     return {
-        "gpus": answers.as_json(found),
-        "answers": [answers.answer(table, gfx, system_id) for gfx in targets],
-    }
-
-
-def _overview(table: Table, system_id: str) -> dict[str, Any]:
-    return {
-        "systems": [answers.system(table, row) for row in table.systems if system_id in ("", row.id)],
+        "systems": [_short(table, row) for row in systems],
+        "elsewhere": [row.model_dump(exclude={"source"}) for row in table.elsewhere],
         "images": [
             {"image": row.reference if row.tag else row.image, "rocm": row.rocm, "targets": list(row.targets)}
             for row in table.images
@@ -63,69 +81,215 @@ def _overview(table: Table, system_id: str) -> dict[str, Any]:
     }
 
 
-def _gpu_grids(document: dict[str, Any]) -> list[Grid]:
-    grids = [_grid("", ("GPU", "chip", "PCI", "target", "memory"), (_gpu_line(one) for one in _named_once(document)))]
-    for one in document["answers"]:
-        target = one["target"]
-        title = f"{target['gfx']}, {target['architecture']}. Official ROCm: {target['official']}"
-        lines = [(row["name"], row["rocm"] or "", row["answer"]) for row in one["consumers"]]
-        grids.append(_grid(title + (f". {target['note']}" if target["note"] else ""), ("with", "ROCm", "answer"), lines))
-    return [*grids, _systems_grid(document["answers"][0]["systems"])]
+def _short(table: Table, row: System) -> dict[str, Any]:
+    """A system and the newest of each kind that there is for it."""
+    drivers = [one.version for one in table.drivers_for(row.id)]
+    newest = {stream: found.version for stream in ("core", "classic", "distro") if (found := table.rocm_row(stream, row.id))}
+    distro = next(iter(table.torch_rows("distro", row.id)), None)
+    return {**advice.about(row), "drivers": drivers, "rocm": newest, "torch": distro.version if distro else None}
 
 
-def _named_once(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """One line per name and device: many revisions share a name."""
-    return list({(one["name"], one["pci"].split()[0]): one for one in document["gpus"]}.values())
-
-
-def _gpu_line(one: dict[str, Any]) -> Sequence[str]:
-    memory = f"{one['gib']} GiB" if one["gib"] else "shared" if one["integrated"] else ""
-    return one["name"], one["chip"], one["pci"], one["gfx"], memory
-
-
-def _overview_grids(document: dict[str, Any]) -> list[Grid]:
+def _overview(document: dict[str, Any]) -> Iterable[Grid]:
+    systems = [
+        (
+            one["id"],
+            ", ".join(f"{kernel['version']} ({kernel['flavour']})" for kernel in one["kernels"]),
+            span(one["drivers"]),
+            *(one["rocm"].get(stream, "none") for stream in ("core", "classic", "distro")),
+            one["torch"] or "none",
+            one["python"],
+        )
+        for one in document["systems"]
+    ]
+    heads = ("system", "kernels", "AMD's driver", "ROCm core", "classic", "its own", "its PyTorch", "Python")
+    yield _grid("Systems", heads, systems)
     images = [(row["image"], row["rocm"] or "", " ".join(row["targets"])) for row in document["images"]]
+    yield _grid("Images", ("image", "ROCm", "targets"), images)
     services = [
         (row["id"], row["name"], str(row["port"]), "yes" if row["gpu"] else "no", ", ".join(row["needs"]))
         for row in document["services"]
     ]
-    return [
-        _systems_grid(document["systems"]),
-        _grid("Images", ("image", "ROCm", "targets"), images),
-        _grid("Services", ("id", "name", "port", "GPU", "needs"), services),
-    ]
+    yield _grid("Services", ("id", "name", "port", "GPU", "needs"), services)
 
 
-def _systems_grid(systems: list[dict[str, Any]]) -> Grid:
+def _elsewhere(document: dict[str, Any]) -> Iterable[Grid]:
+    one = document["elsewhere"]
     lines = [
-        (
-            row["id"],
-            row["name"],
-            ", ".join(row["kernels"]),
-            ", ".join(row["drivers"]),
-            row["rocm"] or "none",
-            row["torch_distro"] or "none",
-            row["python"],
-        )
-        for row in systems
+        ("gpuhost", "does not set it up: it knows Debian and Ubuntu"),
+        ("AMD", f"supports it for {', '.join(one['families'])}, with Linux {one['kernel']}"),
+        ("read in", one["source"]),
     ]
-    heads = ("system", "name", "kernels", "driver", "ROCm tools", "its PyTorch", "Python")
-    return _grid("Systems", heads, lines)
+    yield _grid(one["name"], ("", ""), lines)
+
+
+def _gpu(document: dict[str, Any]) -> Iterable[Grid]:
+    yield _products(document["gpus"])
+    for one in document["answers"]:
+        target = one["target"]
+        notes = [
+            ("AMD's lists", f"products with it are in those of ROCm {target['official']}" if target["rocm"] else "in none")
+        ]
+        sibling = f"those of {target['override_gfx']}, by {advice.OVERRIDE}={target['override']}"
+        notes += [("sibling's kernels", sibling)] if target["override"] else []
+        notes += [("memory", _memory(target))] if target["full_memory_since"] else []
+        notes += [("note", target["note"])] if target["note"] else []
+        yield _grid(f"{target['gfx']}, {target['architecture']}", ("", ""), notes)
+        yield _grid("Programs", ("with", "ROCm", "answer"), _programs(one["programs"]))
+        for system in one["systems"]:
+            yield _grid(
+                system["name"], ("", "", ""), [*_drivers(system["driver"], target["gfx"]), *_releases(system["rocm"])]
+            )
+
+
+def _memory(target: dict[str, Any]) -> str:
+    return f"the processor's; Linux {target['full_memory_since']} is the first that gives all of it to programs"
+
+
+def _products(gpus: list[dict[str, Any]]) -> Grid:
+    """One line per name and device: many revisions share a name."""
+    several: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for one in gpus:
+        several.setdefault((one["name"], one["pci"].split()[0]), []).append(one)
+    lines = []
+    for (name, device), same in several.items():
+        one = same[0]
+        memory = f"{one['gib']} GiB" if one["gib"] else "shared" if one["integrated"] else "?"
+        listed = f"from ROCm {one['listed']}" if one["listed"] else "no"
+        lines.append((name, one["chip"], one["pci"] if len(same) == 1 else device, one["gfx"], memory, listed))
+    return _grid("", ("GPU", "chip", "PCI", "target", "memory", "AMD lists it"), lines)
+
+
+def _programs(programs: list[dict[str, Any]]) -> Iterable[Sequence[str]]:
+    """The newest wheel of each index that has the GPU's own kernels, or the best there is; and every image."""
+    rank = {"own": 0, "override": 1, "none": 2}
+    wheels: dict[str, dict[str, Any]] = {}
+    for one in programs:
+        if one["kind"] == "wheel":
+            host = one["index"].split("/")[2]
+            if host not in wheels or rank[one["kernels"]] < rank[wheels[host]["kernels"]]:
+                wheels[host] = one
+    for host, one in wheels.items():
+        yield f"{one['name']} ({host})", one["rocm"], one["answer"]
+    for one in programs:
+        if one["kind"] == "image":
+            more = [f"{name}={value}" for name, value in one["env"].items()]
+            more = ([f"with {', '.join(more)}"] if more else []) + (
+                [f"of AMD's drivers {one['driver_min']} or newer"] if one["driver_min"] else []
+            )
+            yield one["name"], one["rocm"] or "", "; ".join([one["answer"], *(more if one["kernels"] != "none" else [])])
+
+
+def _drivers(driver: dict[str, Any], gfx: str) -> Iterable[Sequence[str]]:
+    """The kernel's part, by source."""
+    family = " and ".join(sorted({_FAMILIES[one] for one in driver["families"]}))
+    named = [f"{one['kernel']} ({one['package']})" for one in driver["named"]]
+    amd = f"for {family} AMD names {' and '.join(named)}" if named else f"AMD names no kernel of this system for {family}"
+    if driver["kernels"]:
+        yield (
+            "driver",
+            "the kernel's own",
+            f"Linux {', '.join(driver['kernels'])}: {gfx} is in it from {driver['since']} on; {amd}",
+        )
+    else:
+        why = f"Linux {driver['since']} is the first with {gfx}, none of its kernels is" if driver["since"] else "not known"
+        yield "driver", "AMD's own" if driver["choice"] == "dkms" else "none", f"{why}; {amd}"
+    if driver["amd"]:
+        kernels = "; ".join(f"Linux {kernel}: {span(found)}" for kernel, found in driver["amd_by_kernel"].items())
+        stands = f"what AMD supports {family} with; " if driver["amd_supports"] and named else ""
+        listed = "" if named else f". {family} is not in AMD's table for this system"
+        yield "AMD's driver", span(driver["amd"]), f"{stands}builds for {kernels}{listed}"
+    elif driver["families"] == ["ryzen"]:
+        yield "AMD's driver", "none", "AMD: Ryzen's graphics take the kernel's own"
+    else:
+        yield "AMD's driver", "none", f"no release for this system knows {gfx}"
+
+
+def _releases(rocm: list[dict[str, Any]]) -> Iterable[Sequence[str]]:
+    """ROCm by stream; releases with the same answer in one line."""
+    for (stream, kernels, override, listed), same in groupby(
+        rocm, key=lambda one: (one["stream"], one["kernels"], one["override"], one["listed"])
+    ):
+        words = f"kernels of a sibling: each program sets {advice.OVERRIDE}={override}" if override else _KERNELS[kernels]
+        amd = "" if kernels == "tools" else "; AMD lists it" if listed else "; AMD does not list it"
+        yield f"ROCm {stream}", span([one["version"] for one in same]), words + amd
+
+
+def _rocm(document: dict[str, Any]) -> Iterable[Grid]:
+    release, levels = document["release"], document["packages"]
+    lines = [
+        ("stream", f"{release['stream']}, released {release['released']}, in {release['prefix']}"),
+        *((f"packages, {level}", " ".join(one["names"])) for level, one in levels.items()),
+        ("AMD's driver", f"{document['driver']['range']}: {span(document['driver']['releases'])}"),
+        ("Ryzen's graphics", "the kernel's own driver"),
+        ("AMD lists", " ".join(release["targets"])),
+        ("kernels for", " ".join(release["built_targets"])),
+        ("read in", document["source"]),
+    ]
+    if document["others"]:
+        lines.append(("also", ", ".join(document["others"])))
+    yield _grid(f"ROCm {release['version']}", ("", ""), lines)
+    if document["gpus"]:
+        yield _products(document["gpus"])
+        yield _grid("", ("", "", ""), [(one["gfx"], *line[1:]) for one in document["fits"] for line in _releases([one])])
+    yield from _places(document)
+
+
+def _driver(document: dict[str, Any]) -> Iterable[Grid]:
+    release = document["release"]
+    lines = [
+        ("released", str(release["released"])),
+        ("package", release["package_version"] or "version not known"),
+        ("kernel", f"its source is of {release['kernel_base']}"),
+        ("for", ", ".join(release["families"])),
+        ("ROCm", f"{document['rocm']['range']}: {span(document['rocm']['releases'])}"),
+        ("read in", document["source"]),
+    ]
+    if document["others"]:
+        lines.append(("also", ", ".join(document["others"])))
+    yield _grid(f"AMD's driver {release['version']}", ("", ""), lines)
+    yield from _places(document)
+
+
+def _places(document: dict[str, Any]) -> Iterable[Grid]:
+    """Systems that a release is for: kernels, drivers, where it comes from."""
+    lines = []
+    for one in document["systems"]:
+        kernels = ", ".join(f"{kernel['version']} ({kernel['flavour']})" for kernel in one["kernels"])
+        drivers = (
+            f"driver {span(one['drivers'])}"
+            if "drivers" in one
+            else f"builds for {', '.join(one['builds']) or 'none of them'}"
+        )
+        lines.append((one["id"], f"Linux {kernels}", drivers))
+        lines += [
+            ("", f"{place['url']} {place['suite']}", f"key {place['key']['fingerprint']}")
+            for place in one.get("repositories", [])
+        ]
+    for system, instead in document["not_for"].items():
+        lines.append((system, "not for this system", f"{instead} is the newest there" if instead else ""))
+    yield _grid("Systems", ("", "", ""), lines)
+
+
+def span(versions: Sequence[str]) -> str:
+    """Versions, newest first, in few words."""
+    if len(versions) <= 2:
+        return ", ".join(versions) or "none"
+    return f"{versions[0]} … {versions[-1]} ({len(versions)} releases)"
 
 
 def _grid(title: str, heads: Sequence[str], lines: Iterable[Sequence[str]]) -> Grid:
-    grid = Grid(title=title or None, title_justify="left", box=None, pad_edge=False)
+    grid = Grid(title=title or None, title_justify="left", box=None, pad_edge=False, show_header=any(heads))
     for head in heads:
-        grid.add_column(head, overflow="fold")
+        # Names stay in one piece: what is said of them has the rest of the line.
+        grid.add_column(head, overflow="fold", no_wrap=not grid.columns)
     for line in lines:
-        grid.add_row(*line)
+        grid.add_row(*map(escape, line))
     return grid
 
 
-def _render(grids: Sequence[Grid]) -> str:
+def _text(grids: Iterable[Grid]) -> str:
     out = io.StringIO()
-    width = Console().width
-    console = Console(file=out, width=max(width, 100), highlight=False)
+    console = Console(file=out, width=max(Console().width, 120), highlight=False)
     for number, grid in enumerate(grids):
         if number:
             console.print()

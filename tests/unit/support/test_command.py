@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from invoke import Exit, MockContext
@@ -10,13 +11,17 @@ from invoke import Exit, MockContext
 from control.tasks.support import support
 
 
-def test_json_answers_with_gpus_consumers_and_systems(capsys: pytest.CaptureFixture[str]) -> None:
-    support(MockContext(), gpu="gfx1032", os="debian-13", json=True)
-    answer = json.loads(capsys.readouterr().out)
+def asked(capsys: pytest.CaptureFixture[str], **options: Any) -> Any:
+    support(MockContext(), json=True, **options)
+    return json.loads(capsys.readouterr().out)
+
+
+def test_json_answers_with_gpus_programs_and_systems(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = asked(capsys, gpu="gfx1032", os="debian-13")
     assert {one["gfx"] for one in answer["gpus"]} == {"gfx1032"}
     (target,) = answer["answers"]
     assert [one["id"] for one in target["systems"]] == ["debian-13"]
-    assert {one["name"]: one["override"] for one in target["consumers"]}["ollama/ollama:rocm"] == "10.3.0"
+    assert {one["name"]: one["override"] for one in target["programs"]}["ollama/ollama:rocm"] == "10.3.0"
 
 
 def test_without_a_question_it_lists_systems_images_and_services(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,8 +36,40 @@ def test_check_counts_what_it_checked(capsys: pytest.CaptureFixture[str]) -> Non
     assert "support/ is well formed" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("gpu", "os"), [("RX 66000", ""), ("", "debian-11"), ("RX 6600", "windows")])
-def test_an_unknown_name_is_bad_input(gpu: str, os: str) -> None:
+@pytest.mark.parametrize("options", [{"rocm": "10.1"}, {"need": "rocm 10.1"}, {"need": "10.1"}])
+def test_what_a_release_needs_is_asked_in_either_way(capsys: pytest.CaptureFixture[str], options: Any) -> None:
+    answer = asked(capsys, gpu="Strix Halo", os="ubuntu-24.04", **options)
+    assert answer["release"]["version"] == "10.1.0"
+    assert [(one["gfx"], one["kernels"], one["listed"]) for one in answer["fits"]] == [("gfx1151", "own", True)]
+
+
+def test_what_a_driver_needs_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked(capsys, need="driver 31.60")["release"]["kernel_base"] == "7.1.9"
+
+
+def test_a_system_that_amd_supports_and_gpuhost_does_not_set_up_is_said_to_be_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert asked(capsys, os="rhel-9.6")["elsewhere"]["families"] == ["instinct"]
+    support(MockContext(), os="rhel-9.6")
+    assert "does not set it up" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "near"),
+    [
+        ({"gpu": "RX 66000"}, "nearest"),
+        ({"os": "debian-11"}, "debian-12"),
+        ({"gpu": "RX 6600", "os": "windows"}, "does not know 'windows'"),
+        ({"os": "ubuntu-25.10"}, "ubuntu-24.04"),
+        ({"rocm": "7.2.9"}, "7.2.4"),
+        ({"rocm": "9.0"}, "nearest"),
+        ({"need": "driver 31.6"}, "31.60.0"),
+        ({"need": "cuda 13"}, "rocm NUMBER"),
+    ],
+)
+def test_an_unknown_name_is_bad_input_and_gets_the_nearest(options: Any, near: str) -> None:
     with pytest.raises(Exit) as caught:
-        support(MockContext(), gpu=gpu, os=os)
+        support(MockContext(), **options)
     assert caught.value.code == 10
+    assert near in str(caught.value)

@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 
-from control import answers, planner, support
-from control.commands import ask
+from control import roles, support
 from control.paths import ROOT
 from control.support import Table
-from tests.unit.planner.conftest import snapshot, wishes
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +41,10 @@ def replace(folder: Path, name: str, old: str, new: str) -> None:
         ("gpus", 'device: "1506"', 'device: "1114"', "'1114' is there 2 times"),
         ("gpus", 'device: "1114"', 'device: "ffff"', "must stand before"),
         ("gpus", "gfx: gfx1152, family", "gfx: gfx1999, family", "no row 'gfx1999' in targets"),
-        ("gpus", "chip: Krackan Point, source: libdrm", "chip: Krackan Point", "'1114': source: missing"),
+        ("gpus", "Ryzen AI 5 340], source: libdrm", "Ryzen AI 5 340]", "'1114': source: missing"),
+        ("gpus", "inbox_source: linux-5.10", "inbox_source: linux-9", "inbox_source 'linux-9' is not among"),
+        ("gpus", 'MI60 / MI50": "6.0.0"', 'MI60": "6.0.0"', "listed: no GPU of gfx906 is called 'Instinct MI60'"),
+        ("gpus", 'Instinct MI100: "6.0.0"', 'Instinct MI100: "6.1.0"', "'gfx908': rocm: must begin with 6.1.0"),
         ("gpus", "source: libdrm", "source: hearsay", "source 'hearsay' is not among the file's sources"),
         ("systems", "as_of: 2026-11-22", "on: 2026-11-22", "source 'debian-bookworm': as_of: missing"),
         ("systems", "as_of: 2026-11-22", "as_of: lately", "as_of: Input should be a valid date"),
@@ -53,6 +54,35 @@ def replace(folder: Path, name: str, old: str, new: str) -> None:
         ("systems", "schema: 1", "schema: 1\nextra: 3", "unknown key 'extra'"),
         ("systems", "codename: bookworm", "codename: bookworm\n    codename: x", "key given twice: codename"),
         ("rocm", "systems: [debian-12]", "systems: [debian-11]", "no row 'debian-11' in systems"),
+        ("rocm", "repositories: [core]", "repositories: [cor]", "'core-10.0.0': repositories: no row 'cor' in repositories"),
+        (
+            "rocm",
+            '    directory: "7.2.4"\n',
+            "",
+            "'classic-7.2.4': directory: missing; the repository 'rocm' has one per release",
+        ),
+        (
+            "rocm",
+            'driver: {min: "6.0.0", max: "30.10.2"}',
+            'driver: {min: "8", max: "9"}',
+            "no row of drivers is from 8 to 9",
+        ),
+        ("rocm", 'driver: {min: "6.0.0", max: "30.10.2"}', 'driver: {min: "9", max: "8"}', "driver: ends before it begins"),
+        ("rocm", 'driver: {min: "6.0.0", max: "30.10.2"}', 'driver: {min: "6.1.0", max: "30.10.2"}', "leaves out 6.0.0"),
+        (
+            "rocm",
+            "targets: [gfx906, gfx908",
+            "targets: [gfx908",
+            "targets: gfx906 is missing, against the target's own range",
+        ),
+        ("rocm", "    repositories: [rocm]\n", "", "AMD's own ROCm needs each of them"),
+        ("repositories", "key: amdrocm\n", "key: amdroc\n", "'core': key: no row 'amdroc' in keys"),
+        ("repositories", "fingerprint: CA8B", "fingerprint: ca8b", "fingerprint: String should match pattern"),
+        ("repositories", "vendor: graphics", "vendor: graphic", "vendor: no repository has vendor 'graphics'"),
+        ("systems", "vendor:\n      amdgpu:", "vendor:\n      amdgp:", "vendor: no repository has vendor 'amdgp'"),
+        ("drivers", '    kernel_base: "6.3.6"\n', "", "'dkms-6.0.0': kernel_base: missing for kind 'dkms'"),
+        ("drivers", "repository: amdgpu", "repository: amd", "'dkms-6.0.0': repository: no row 'amd' in repositories"),
+        ("drivers", 'version: "6.0.2"', 'version: "6.1.5"', "'dkms-6.1.0' must stand before 'dkms-6.0.2'"),
         ("torch", '    python: {min: "3.10", max: "3.14"}\n', "", "python: missing for build 'cpu'"),
         ("torch", "gfx900, gfx906", "gfx900, gfx555", "no row 'gfx555' in targets"),
         ("images", "gpu_base: rocm-pytorch", "gpu_base: nothing", "no row 'nothing' in images"),
@@ -70,7 +100,8 @@ def test_a_mistake_in_a_file_is_named_with_file_and_row(copy: Path, name: str, o
     replace(copy, name, old, new)
     with pytest.raises(support.SupportError) as caught:
         support.load(copy)
-    assert any(said in problem and problem.startswith(f"support/{name}.yml") for problem in caught.value.problems)
+    assert [problem for problem in caught.value.problems if said in problem], caught.value.problems
+    assert all(problem.startswith("support/") for problem in caught.value.problems)
 
 
 def test_all_mistakes_are_told_at_once(copy: Path) -> None:
@@ -90,7 +121,7 @@ def test_a_missing_file_is_named(copy: Path) -> None:
 def test_every_row_knows_where_it_was_read_and_when(table: Table) -> None:
     files = {"gpus": [*table.gpus, *table.targets], "systems": table.systems, "torch": table.torch}
     files |= {"images": table.images, "services": table.catalogue, "rocm": table.rocm}
-    files |= {"drivers": [*table.drivers, *table.kernel_fixes]}
+    files |= {"drivers": [*table.drivers, *table.kernel_fixes], "repositories": [*table.keys, *table.repositories]}
     for name, rows in files.items():
         for row in rows:
             assert table.sources[name][row.source].as_of.year >= 2024
@@ -142,64 +173,39 @@ def test_ollamas_target_list_lacks_the_small_rdna2_chips_and_torch_has_them(tabl
     assert "gfx1032" in table.image("rocm-pytorch").targets
 
 
+@pytest.mark.parametrize(("asked", "found"), [("30.30", "30.30.0"), ("31.60.0", "31.60.0"), ("99", None), ("new", None)])
+def test_a_driver_is_found_by_its_number_however_it_is_written(table: Table, asked: str, found: str | None) -> None:
+    row = table.driver_by_version(asked)
+    assert (row.version if row else None) == found
+
+
+@pytest.mark.parametrize(("asked", "found"), [("7.2", "classic-7.2.0"), ("10.1.0", "core-10.1.0"), ("5.7.1", None)])
+def test_amds_rocm_is_found_by_its_number_and_the_distributions_are_not_meant(
+    table: Table, asked: str, found: str | None
+) -> None:
+    row = table.rocm_by_version(asked)
+    assert (row.id if row else None) == found
+
+
+def test_releases_come_newest_first_and_only_for_their_systems(table: Table) -> None:
+    assert [row.version for row in table.rocm_rows("core", "ubuntu-26.04")][:2] == ["10.1.0", "10.0.0"]
+    assert table.rocm_rows("classic", "ubuntu-26.04") == []
+    assert [row.version for row in table.drivers_for("ubuntu-26.04")] == ["31.60.0", "31.50.0", "31.40.1", "31.40.0"]
+    assert [row.id for row in table.drivers_for("debian-12", "inbox")] == ["inbox"]
+
+
 @pytest.mark.parametrize(
-    ("asked", "names", "gfx"),
-    [
-        ("RX 6600", {"Radeon RX 6600"}, "gfx1032"),
-        ("amd radeon rx 6600xt", {"Radeon RX 6600 XT"}, "gfx1032"),
-        ("7900 XTX", {"Radeon RX 7900 XTX"}, "gfx1100"),
-        ("9070", {"Radeon RX 9070"}, "gfx1201"),
-        ("MI300X", {"Instinct MI300X"}, "gfx942"),
-        ("890M", {"Radeon 890M"}, "gfx1150"),
-        ("strix halo", {"Radeon 8060S", "Radeon 8050S", "Radeon 8040S"}, "gfx1151"),
-        ("RX 580", {"Radeon RX 580 Series", "Radeon RX 580 2048SP"}, "gfx803"),
-        ("1002:744c", {"Radeon RX 7900 XTX", "Radeon RX 7900 XT", "Radeon RX 7900 GRE", "Radeon RX 7900M"}, "gfx1100"),
-    ],
+    ("version", "series", "builds"),
+    [("30.30.4", "6.17", True), ("30.30.4", "6.18", False), ("6.4.1", "6.14", False), ("31.60.0", "7.0", True)],
 )
-def test_a_gpu_is_found_by_name_chip_and_id(table: Table, asked: str, names: Any, gfx: str) -> None:
-    found = answers.find(table, asked)
-    assert {one.name for one in found} == names
-    assert {one.gfx for one in found} == {gfx}
+def test_a_driver_builds_up_to_its_own_kernel_or_what_is_known_beyond(
+    table: Table, version: str, series: str, builds: bool
+) -> None:
+    row = table.driver_by_version(version)
+    assert row is not None
+    assert row.builds_for(series) is builds
 
 
-@pytest.mark.parametrize(("asked", "near"), [("Vega 64", "Radeon RX Vega"), ("RX 6650", "Radeon RX 6650 XT")])
-def test_what_is_not_known_by_that_name_leads_to_what_is(table: Table, asked: str, near: str) -> None:
-    try:
-        names = {one.name for one in answers.find(table, asked)}
-    except answers.UnknownError as error:
-        names = set(error.near)
-    assert near in names
-
-
-def test_nothing_is_made_up_for_another_makers_card(table: Table) -> None:
-    with pytest.raises(answers.UnknownError, match="does not know 'GTX 1080'"):
-        answers.find(table, "GTX 1080")
-
-
-def test_the_answer_says_per_consumer_whether_the_override_is_needed(table: Table) -> None:
-    text = ask.answered(table, "RX 6600", "ubuntu-24.04")
-    assert "runs with HSA_OVERRIDE_GFX_VERSION=10.3.0" in text
-    assert "must not be" in text
-    assert "ubuntu-24.04" in text
-    assert "debian-12" not in text
-
-
-def test_an_unknown_system_is_answered_with_those_near(table: Table) -> None:
-    with pytest.raises(answers.UnknownError) as caught:
-        ask.answered(table, "", "ubuntu-25.10")
-    assert "ubuntu-24.04" in caught.value.near
-
-
-def test_a_new_release_takes_nothing_but_a_row(copy: Path) -> None:
-    """What docs/add-a-rocm-release.md tells a newcomer to do, done with an invented release."""
-    with (copy / "torch.yml").open("a", encoding="utf-8") as file:
-        file.write(
-            "  - {id: rocm10.2.0-2.14.0, build: rocm, version: '2.14.0', rocm: '10.2.0',\n"
-            "     requirement: 'torch[device-{gfx}]==2.14.0+rocm10.2.0', index_url: 'https://example.org/whl/',\n"
-            "     python: {min: '3.10', max: '3.14'}, targets: [gfx1032],\n"
-            "     size: {download_mb: 1, disk_mb: 1, basis: estimate}, source: therock-releases}\n"
-        )
-    plan = planner.plan(snapshot("debian-12-rx6600"), wishes(), support.load(copy), "gpu01")
-    assert plan.roles["pytorch"]["requirements"][0] == "torch[device-gfx1032]==2.14.0+rocm10.2.0"
-    other = planner.plan(snapshot("ubuntu-24.04-rx7900xtx"), wishes(), support.load(copy), "gpu01")
-    assert other.roles["pytorch"]["requirements"][0] == "torch[device-gfx1100]==2.13.0+rocm10.0.0"
+def test_every_mirror_of_a_repository_is_a_variable_of_the_sites(table: Table) -> None:
+    mirrors = {row.mirror for row in table.repositories if row.mirror}
+    assert mirrors <= set(roles.defaults("sources"))
