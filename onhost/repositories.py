@@ -55,7 +55,8 @@ def written(repository: Repository) -> list[str]:
 def lists(repository: Repository) -> str:
     """Pattern of the package lists that apt keeps of it (apt: URItoFileName)."""
     address = urlsplit(repository["url"].rstrip("/"))
-    path = f"{address.hostname}{address.path}".replace("_", "%5f").replace("/", "_")
+    host = address.netloc.rpartition("@")[2]
+    path = f"{host}{address.path}".replace("_", "%5f").replace("/", "_")
     return f"/var/lib/apt/lists/{path}_dists_*"
 
 

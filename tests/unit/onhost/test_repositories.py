@@ -265,3 +265,5 @@ def test_the_environment_s_proxy_comes_first(monkeypatch: pytest.MonkeyPatch, ve
 def test_the_lists_of_a_repository_are_known_by_its_address() -> None:
     given = {**repository(), "url": "https://user:secret@repo.radeon.com/rocm_x/apt/7.2.4/"}
     assert repositories.lists(given) == "/var/lib/apt/lists/repo.radeon.com_rocm%5fx_apt_7.2.4_dists_*"
+    given = {**repository(), "url": "http://mirror.example:8080/rocm/"}
+    assert repositories.lists(given) == "/var/lib/apt/lists/mirror.example:8080_rocm_dists_*"
