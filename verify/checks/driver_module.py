@@ -57,11 +57,11 @@ def _accepted(seen: dict[str, Any], name: str, module: dict[str, Any]) -> Result
 
 
 def _refusal(seen: dict[str, Any], name: str) -> str | None:
-    """The kernel's line about this module. One that names none is about it where its file is not of the kernel's package."""
-    own = _file(seen, name, seen["release"])
-    built_here = own is None or own.get("in_tree") is False
+    """The kernel's line about this module. One that names none is about it where its file is one to be refused."""
+    own = _file(seen, name, seen["release"]) or {"in_tree": True}
+    refusable = not own["in_tree"] and not _key(seen["signing"], own).get("enrolled")
     lines = [row["why"] for row in seen["rejected"] if row["module"] == name]
-    lines += [row["why"] for row in seen["rejected"] if row["module"] is None and built_here]
+    lines += [row["why"] for row in seen["rejected"] if row["module"] is None and refusable]
     return lines[-1] if lines else None
 
 
@@ -169,14 +169,14 @@ def _signed(seen: dict[str, Any], name: str, module: dict[str, Any]) -> Result:
         return compare(SIGNED, seen=wanted, wanted=wanted, why="", next="")
     if not file.get("signer"):
         why = f"The {name} of {seen['release']} is not signed, and this kernel takes signed modules only."
-        needs = (built_id(str(seen["release"])),)
+        needs = (ACCEPTED, built_id(str(seen["release"])))
         return failed(SIGNED, seen="not signed", wanted=wanted, why=why, next=AGAIN, needs=needs)
     key = _key(seen["signing"], file)
     if key.get("enrolled") is None and key:
         return unverifiable(SIGNED, "the firmware's list of keys could not be read", seen=file["signer"], wanted=wanted)
     why, step = _refused(seen, name)
     found = f"signed by {file['signer']}, {'enrolled' if key.get('enrolled') else 'not enrolled'}"
-    return judged(SIGNED, bool(key.get("enrolled")), seen=found, wanted=wanted, why=why, next=step)
+    return judged(SIGNED, bool(key.get("enrolled")), seen=found, wanted=wanted, why=why, next=step, needs=(ACCEPTED,))
 
 
 def _may_boot(seen: dict[str, Any], wanted: dict[str, Any]) -> list[str]:

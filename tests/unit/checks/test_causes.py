@@ -119,6 +119,7 @@ def unload_driver(seen: Seen) -> None:
 
 def refuse_driver(seen: Seen) -> None:
     unload_driver(seen)
+    seen["driver"]["signing"]["keys"][0]["enrolled"] = False
     seen["driver"]["rejected"] = [{"module": None, "why": "Loading of module with unavailable key is rejected"}]
 
 

@@ -263,6 +263,16 @@ def test_a_line_that_names_no_module_says_nothing_of_the_kernels_own() -> None:
     assert (results["driver.module.accepted"].status, results["driver.module.loaded"].status) == (PASS, FAIL)
 
 
+@pytest.mark.parametrize("files", [None, []])
+def test_a_line_that_names_no_module_says_nothing_of_one_that_the_kernel_would_take_or_that_is_not_there(
+    files: list[Any] | None,
+) -> None:
+    seen = healthy.seen("driver")
+    seen["modules"]["amdgpu"].update(NOT_LOADED, **({} if files is None else {"files": files}))
+    seen["rejected"] = [NO_KEY]
+    assert judged(seen)["driver.module.accepted"].status == PASS
+
+
 def test_a_refusal_of_another_module_is_not_this_ones() -> None:
     seen = healthy.seen("driver")
     seen["modules"]["amdgpu"].update(NOT_LOADED)
