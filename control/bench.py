@@ -71,9 +71,7 @@ def subjects(site: str) -> list[Subject]:
     ]
 
 
-def measure(
-    timed: Sequence[Subject], runs: int, run: Callable[[Subject], float] | None = None
-) -> list[Timing]:
+def measure(timed: Sequence[Subject], runs: int, run: Callable[[Subject], float] | None = None) -> list[Timing]:
     """Time each subject ``runs`` times after one warm-up each; subjects take turns within a round.
 
     :param run: runs a subject once and gives its seconds; without it, :func:`run_once`
@@ -86,8 +84,7 @@ def measure(
         once(subject)
     rounds = [[once(subject) for subject in timed] for _ in range(runs)]
     return [
-        Timing(subject.name, subject.command, tuple(each[index] for each in rounds))
-        for index, subject in enumerate(timed)
+        Timing(subject.name, subject.command, tuple(each[index] for each in rounds)) for index, subject in enumerate(timed)
     ]
 
 
@@ -135,9 +132,7 @@ def as_table(timings: Sequence[Timing]) -> str:
     rows = summary(timings)
     width = max(len(row["name"]) for row in rows)
     head = f"{'command':{width}}   median        min - max    ratio   ({len(timings[0].seconds)} runs each)"
-    lines = [
-        f"{row['name']:{width}} {row['median_s']:7.2f} s {_span(row)} {row['ratio']:7.2f}" for row in rows
-    ]
+    lines = [f"{row['name']:{width}} {row['median_s']:7.2f} s {_span(row)} {row['ratio']:7.2f}" for row in rows]
     return "\n".join([head, *lines])
 
 

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
-
-from ansible.plugins.action import ActionBase
 
 # Ansible loads plugins by path: the repository is not on sys.path unless we put it there.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from control import findings
+from control.action import Action, Result, Variables
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """Calls the module of the same name; what it reports becomes findings of the run."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
-        result.update(self._execute_module("gpuhost_kernel_parameters", task_vars=task_vars))
+    def act(self, task_vars: Variables) -> Result:
+        result = self.module("gpuhost_kernel_parameters", self._task.args, task_vars)
         host = task_vars["inventory_hostname"]
         found = [
             findings.make("GH-KERNEL-PARAMETER-KEPT", host, f"{one['found']} is set; {one['wanted']} was wanted", **one)

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
-
-from ansible.plugins.action import ActionBase
 
 # Ansible loads plugins by path: the repository is not on sys.path unless we put it there.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from control import lease
+from control.action import Action, Result, Variables
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """Adds who we are, and whether the last holder still lives on this machine, to the module's arguments."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
+    def act(self, task_vars: Variables) -> Result:
         arguments = {
             "state": self._task.args["state"],
             "owner": lease.owner(),
             "dead_owner": lease.dead_holder(task_vars.get("gpuhost_lease")),
         }
-        result.update(self._execute_module("gpuhost_lease", arguments, task_vars=task_vars))
-        return result
+        return self.module("gpuhost_lease", arguments, task_vars)

@@ -5,47 +5,39 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any
-
-from ansible.plugins.action import ActionBase
 
 # Ansible loads plugins by path: the repository is not on sys.path unless we put it there.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from control import actions, lease, reboot
-from control.findings import Finding
+from control.action import Action, Result, Variables, stopped
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """:mod:`control.reboot` decides, the module of the same name counts, ``ansible.builtin.reboot`` reboots and waits."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
+    def act(self, task_vars: Variables) -> Result:
         host, asked = task_vars["inventory_hostname"], self._task.args
         reasons = [str(reason) for reason in asked["reasons"]]
         if not reasons or self._task.check_mode:
-            return {**result, "changed": bool(reasons)}
+            return {"changed": bool(reasons)}
         if asked["mode"] == "later":
-            return {**result, "changed": False, "gpuhost_findings": [reboot.later(host, reasons).as_dict()]}
-        seen = self._module("gpuhost_reboot", {"reasons": reasons, "phase": "look"}, task_vars)
+            return {"changed": False, "gpuhost_findings": [reboot.later(host, reasons).as_dict()]}
+        seen = self.module("gpuhost_reboot", {"reasons": reasons, "phase": "look"}, task_vars)
         if seen.get("failed"):
-            return {**result, **seen}
+            return seen
         own = reboot.is_this_machine(seen["boot_id"])
         confirmed = bool(actions.wishes(self._templar, task_vars)["preflight_confirmed"])
         if finding := reboot.objection(host, reasons, asked["mode"], confirmed, own):
-            return {**result, **_stopped(finding)}
-        noted = self._module("gpuhost_reboot", {"reasons": reasons, "phase": "leave" if own else "note"}, task_vars)
+            return stopped(finding)
+        noted = self.module("gpuhost_reboot", {"reasons": reasons, "phase": "leave" if own else "note"}, task_vars)
         if noted.get("failed"):
-            return {**result, **noted}
+            return noted
         if own:
-            return {**result, **_stopped(reboot.leaving(host, reasons, noted["delay"]))}
-        return {**result, **self._reboot(host, float(asked["timeout"]), task_vars)}
+            return stopped(reboot.leaving(host, reasons, noted["delay"]))
+        return self._reboot(host, float(asked["timeout"]), task_vars)
 
-    def _reboot(self, host: str, timeout: float, task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _reboot(self, host: str, timeout: float, task_vars: Variables) -> Result:
         told = {"step": "reboot", "phase": "reboot", "text": f"rebooting; it has {timeout:.0f} s to come back"}
         actions.record("progress", host, {**told, "done": None, "total": None, "unit": "items", "since": time.time()})
         task = self._task.copy()
@@ -62,14 +54,7 @@ class ActionModule(ActionBase):
         done = action.run(task_vars=task_vars)
         actions.record("progress", host, {})
         if done.get("failed"):
-            return _stopped(reboot.slow(host, timeout, str(done.get("msg") or "no answer")))
+            return stopped(reboot.slow(host, timeout, str(done.get("msg") or "no answer")))
         # The lease ended with the boot that it was taken in.
-        held = self._module("gpuhost_lease", {"state": "held", "owner": lease.owner(), "dead_owner": {}}, task_vars)
+        held = self.module("gpuhost_lease", {"state": "held", "owner": lease.owner(), "dead_owner": {}}, task_vars)
         return held if held.get("failed") else {"changed": True, "rebooted": True, "elapsed": done.get("elapsed")}
-
-    def _module(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        return dict(self._execute_module(name, arguments, task_vars=task_vars))
-
-
-def _stopped(finding: Finding) -> dict[str, Any]:
-    return {"failed": True, "msg": finding.sentence(), "gpuhost_findings": [finding.as_dict()]}

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
-
-from ansible.plugins.action import ActionBase
 
 # Ansible loads plugins by path: the repository is not on sys.path unless we put it there.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from control import actions, seals
+from control.action import Action, Result, Variables
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """Renders the role's footprint here and hands it to the module of the same name on the host."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
+    def act(self, task_vars: Variables) -> Result:
         role = self._task.args["role"]
         wishes = actions.wishes(self._templar, task_vars)
         run_dir = actions.run_dir()
@@ -34,5 +27,4 @@ class ActionModule(ActionBase):
             "installed_packages": self._task.args.get("installed_packages") or [],
             "stand_ins": self._task.args.get("stand_ins") or [],
         }
-        result.update(self._execute_module("gpuhost_seal", arguments, task_vars=task_vars))
-        return result
+        return self.module("gpuhost_seal", arguments, task_vars)

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
-
-from ansible.plugins.action import ActionBase
 
 # Ansible loads plugins by path: the repository is not on sys.path unless we put it there.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from control import actions, findings
+from control.action import Action, Result, Variables
 
 #: Seconds that one call waits on the host for news, so that following a step costs few round trips.
 PATIENCE = 3
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """Polls the module of the same name. The work itself belongs to a unit on the host, not to this connection."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
+    def act(self, task_vars: Variables) -> Result:
         host = task_vars["inventory_hostname"]
         arguments = {**self._task.args, "wait": PATIENCE}
         while True:
-            answer = self._execute_module("gpuhost_step", arguments, task_vars=task_vars)
+            answer = self.module("gpuhost_step", arguments, task_vars)
             if answer.get("progress"):
                 actions.record("progress", host, answer["progress"])
             if answer.get("failed") or answer.get("state") != "running":
@@ -37,7 +30,7 @@ class ActionModule(ActionBase):
             # Only the first call may start the unit: what is followed afterwards is that one.
             arguments["follow"] = True
         actions.record("progress", host, {})
-        result.update(answer)
+        result = dict(answer)
         if warnings := (answer.get("result") or {}).get("warnings"):
             found = [findings.make(one["id"], host, one["seen"]) for one in warnings]
             result["gpuhost_findings"] = [one.as_dict() for one in found]

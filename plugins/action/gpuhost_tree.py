@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
-
-from ansible.plugins.action import ActionBase
 
 # Ansible loads plugins by path: the repository is not on sys.path unless we put it there.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from control import trees
+from control.action import Action, Result, Variables
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """Packs the folder here; the module of the same name unpacks it there and removes what is not in it."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
+    def act(self, task_vars: Variables) -> Result:
         arguments = {
             "archive": trees.pack(Path(self._task.args["src"]), self._task.args.get("files") or {}),
             "dest": self._task.args["dest"],
         }
-        result.update(self._execute_module("gpuhost_tree", arguments, task_vars=task_vars))
-        return result
+        return self.module("gpuhost_tree", arguments, task_vars)
