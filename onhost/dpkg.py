@@ -10,6 +10,7 @@ from . import paths
 
 STATUS = "/var/lib/dpkg/status"
 UPDATES = "/var/lib/dpkg/updates"
+LISTS = "/var/lib/dpkg/info"
 
 _RELATION = re.compile(r"^\s*([a-z0-9][a-z0-9+.-]*)")
 
@@ -43,6 +44,15 @@ def packages() -> dict[str, Package]:
 def installed() -> dict[str, str]:
     """Version by name of every package that is fully installed."""
     return {name: package.version for name, package in packages().items() if package.state == "installed"}
+
+
+def holds(path: str) -> bool:
+    """Whether an installed package has brought ``path``, or something below it."""
+    for listing in paths.under(LISTS).glob("*.list"):
+        names = listing.read_text(encoding="utf-8", errors="replace").splitlines()
+        if any(name == path or name.startswith(f"{path}/") for name in names):
+            return True
+    return False
 
 
 def interrupted() -> list[str]:

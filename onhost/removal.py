@@ -222,7 +222,10 @@ class _Removal:
 
 
 def sweep(role: str, outcome: Outcome, given: list[Item] | None = None, keep: list[Item] | None = None) -> None:
-    """Runtime files are gone, where none of them was there before and the software that writes them is gone too."""
+    """Runtime files are gone, where none of them was there before and the software that writes them is gone too.
+
+    What an installed package has brought is no runtime file.
+    """
     before = seals.baseline(role)
     if any(key.startswith("package:") and "before" not in reason for key, reason in outcome.kept.items()):
         return
@@ -230,8 +233,8 @@ def sweep(role: str, outcome: Outcome, given: list[Item] | None = None, keep: li
         key = item_id(item)
         if item["kind"] != "glob" or before.get(key, {"present": True})["present"]:
             continue
-        found = sorted(matches(item["path"]), key=lambda path: len(path.parts))
-        for path in found:
+        found = [path for path in matches(item["path"]) if not dpkg.holds(f"/{path.relative_to(paths.root())}")]
+        for path in sorted(found, key=lambda path: len(path.parts)):
             remove_path(path)
         if found:
             outcome.removed.append(key)

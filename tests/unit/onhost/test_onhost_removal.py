@@ -177,6 +177,14 @@ def test_runtime_files_stay_when_they_are_not_ours_alone(root: Path, reason: str
     assert (root / "var/lib/docker/more").exists()
 
 
+def test_what_a_package_brought_is_no_runtime_file(root: Path) -> None:
+    prefix = {"kind": "glob", "path": "/opt/rocm-*"}
+    installed(root, [prefix], lambda: [write(root, f"/opt/rocm-{release}/x.pyc") for release in ("7.1.1", "7.2.4")])
+    write(root, "/var/lib/dpkg/info/rocfft.list", "/.\n/opt\n/opt/rocm-7.2.4\n/opt/rocm-7.2.4/lib\n")
+    removal.sweep("role", removal.remove("role"))
+    assert sorted(path.name for path in (root / "opt").iterdir()) == ["rocm-7.2.4"]
+
+
 def test_after_the_last_role_nothing_of_ours_is_left(root: Path) -> None:
     installed(root, [CONFIG], lambda: write(root, CONFIG["path"]))
     seals.seal("other", "digest", [])
