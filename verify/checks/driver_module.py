@@ -11,6 +11,8 @@ ACCEPTED, LOADED, SIGNED = "driver.module.accepted", "driver.module.loaded", "dr
 LOG = "sudo dmesg | grep -iE 'amdgpu|kfd'"
 NAMES = {"inbox": "the kernel's own", "dkms": "AMD's own, built by DKMS"}
 NO_SHIM = "Start the kernel without module.sig_enforce=1, or take the kernel's own driver: set `amdgpu_driver: inbox`."
+#: DKMS says `installed` of a module that the kernel may refuse: that word is kept for one that works.
+WORDS = {"installed": "in place", "built": "built, not in place", "added": "not built", "broken": "without its source"}
 AGAIN = "Run `gpuhost up` again."
 
 
@@ -194,7 +196,7 @@ def _built(release: str, seen: dict[str, Any], wanted: dict[str, Any]) -> Result
         built_id(release),
         ok,
         seen=found,
-        wanted=f"{name} {version} installed".replace("  ", " "),
+        wanted=f"{name} {version} {WORDS['installed']}".replace("  ", " "),
         why=f"{release} {when}, and AMD's driver is not in place for it ({found}): "
         "it starts with the kernel's own driver, or with none.",
         next=f"Run `gpuhost up` again; the compiler's words are below /var/lib/dkms/{name}/, in make.log.",
@@ -209,7 +211,7 @@ def _state(release: str, seen: dict[str, Any], wanted: dict[str, Any]) -> tuple[
     row = next(iter(sorted(rows, key=lambda row: (row["state"] != "installed", row["kernel"] is None))), None)
     if row is None:
         return "not known to DKMS", False
-    said = f"{row['version']} {'not built' if row['kernel'] is None and row['state'] == 'added' else row['state']}"
+    said = f"{row['version']} {WORDS.get(row['state'], row['state'])}"
     if row["state"] != "installed" or not row["version"].startswith(prefix):
         return said, False
     file = _file(seen, wanted.get("module") or "amdgpu", release)

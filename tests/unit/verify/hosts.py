@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.unit.verify import module_bytes
 from tests.unit.verify.builder import Builder
 from tests.unit.verify.kernels import OTHER_SRCVERSION
 from tests.unit.verify.parts import (
@@ -18,6 +19,7 @@ from tests.unit.verify.parts import (
     DEAD,
     DEBIAN12,
     DEBIAN13,
+    NOT_DRIVEN,
     NVIDIA,
     RAPHAEL,
     RX6600,
@@ -67,6 +69,27 @@ def classic(root: Path) -> Builder:
     return made.add("docker.com", docker_ce="5:27.5.1-1~ubuntu.22.04~jammy")
 
 
+def refused(root: Path) -> Builder:
+    """Ubuntu 24.04 with AMD's driver under Secure Boot: signed with a key that is not enrolled; the next kernel lacks it."""
+    made = Builder(root, UBUNTU2404).gpus(NOT_DRIVEN, kfd=False)
+    kernel, newer, driver = UBUNTU2404.kernel, "6.14.0-39-generic", "6.16.13-2278356.24.04"
+    made.kernel(kernel, headers=True).kernel(newer).dkms(driver, kernel, signed=True)
+    for name, value in (("SecureBoot", b"\1"), ("SetupMode", b"\0"), ("MokListRT", b"")):
+        made.efivar(name, value)
+    made.write("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n")
+    made.data("/var/lib/shim-signed/mok/MOK.der", module_bytes.sample("dkms-mok.pub"))
+    made.write("/var/lib/shim-signed/mok/MOK.priv", "")
+    made.log("Linux version 6.14.0-37-generic", "Loading of module with unavailable key is rejected")
+    made.write("/etc/apt/sources.list.d/amdgpu.list", "deb https://repo.radeon.com/amdgpu/30.30.3/ubuntu noble main\n")
+    made.write(
+        "/etc/apt/preferences.d/repo-radeon-pin-600", "Package: *\nPin: release o=repo.radeon.com\nPin-Priority: 600\n"
+    )
+    made.write("/sys/kernel/iommu_groups/13/type", "DMA-FQ\n")
+    made.write("/var/lib/gpuhost/reboots.json", '{"count": 1, "boot_id": "2f6c", "reason": "the new driver"}')
+    made.add("amd.com", amdgpu_dkms="1:6.16.13.30300300-2278356.24.04", amdgpu_install="30.30.3.0.30300300-2278356.24.04")
+    return made.add("lists.ubuntu.com", dkms="3.0.11-1ubuntu13", mokutil="0.6.0-2build3")
+
+
 def samples(root: Path) -> dict[str, Builder]:
     """Every host whose snapshot the repository keeps, by the file's name."""
     return {
@@ -79,6 +102,7 @@ def samples(root: Path) -> dict[str, Builder]:
         "debian-13-nogpu": Builder(root / "g", DEBIAN13).gpus(VIRTIO, kfd=False),
         "debian-12-nvidia": Builder(root / "h", DEBIAN12).gpus(NVIDIA, kfd=False),
         "debian-13-driver-init-failed": Builder(root / "i", DEBIAN13).gpus(DEAD),
+        "ubuntu-24.04-rx7900xtx-dkms-refused": refused(root / "k"),
         "alpine": Builder(root / "j", ALPINE).gpus(RX6600),
     }
 

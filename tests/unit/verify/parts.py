@@ -38,6 +38,7 @@ RX7900XTX = Card(
     render_minor=128,
     unique_id="a1ffb3c9d5e7f011",
 )
+NOT_DRIVEN = Card("744c", revision="c8", driver=None)
 RAPHAEL = Card(
     "164e",
     "0000:0f:00.0",

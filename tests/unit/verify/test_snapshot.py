@@ -148,6 +148,19 @@ def test_a_section_that_does_not_come_does_not_hold_up_the_rest(tmp_path: Path, 
     assert said["os"]["id"] == "debian"
 
 
+def test_a_driver_that_secure_boot_refuses_is_there_in_every_way_but_loaded(taken: dict[str, Any]) -> None:
+    said = taken["ubuntu-24.04-rx7900xtx-dkms-refused"]
+    kernel = said["kernel"]
+    assert (kernel["secure_boot"], kernel["signing"]["enforced"], kernel["signing"]["shim"]) == ("on", True, True)
+    assert [(row["kernel"], row["state"]) for row in said["dkms"]] == [("6.14.0-37-generic", "installed")]
+    assert kernel["modules"]["amdgpu"]["loaded"] is False
+    assert kernel["rejected"] == [{"module": None, "why": "Loading of module with unavailable key is rejected"}]
+    files = {row["release"]: (row["in_tree"], row["signer_serial"]) for row in kernel["modules"]["amdgpu"]["files"]}
+    (key,) = kernel["signing"]["keys"]
+    assert files == {"6.14.0-39-generic": (True, None), "6.14.0-37-generic": (False, key["serial"])}
+    assert (key["enrolled"], key["pending"], kernel["boot"]["next"]) == (False, False, "6.14.0-39-generic")
+
+
 def test_the_network_is_left_alone_unless_asked_for(taken: dict[str, Any]) -> None:
     assert {json.dumps(said["network"]) for said in taken.values()} == {"[]"}
 
