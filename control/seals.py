@@ -17,8 +17,13 @@ SHIPPED = {"services": ("docker/jupyter",), VERIFY: ("verify",)}
 PASSING = ("remove", "leftovers", "kernel_packages")
 #: Why a role runs for the first time.
 NEVER = "never sealed"
-#: Roles that bring a site's certificates or keys to a host, or into an image.
-USES_SITE_FILES = ("sources", "services")
+#: Roles that bring a site's certificates or keys to a host, or into an image, with the variables that name the files.
+SITE_FILES = {
+    "sources": ("sources_ca_certificates", "sources_apt_key"),
+    "amdgpu": ("sources_amd_key",),
+    "rocm": ("sources_amd_key",),
+    "services": ("sources_ca_certificates", "sources_apt_key"),
+}
 
 
 def role_input(role: str, wishes: dict[str, Any], plan_part: dict[str, Any]) -> str:
@@ -71,10 +76,9 @@ def _reason(role: str, plan: dict[str, Any], seal: dict[str, Any] | None, wishes
 
 def _site_files(role: str, wishes: dict[str, Any]) -> list[str]:
     """Digests of the site's own files that the role hands on: a renewed certificate keeps its path."""
-    if role not in USES_SITE_FILES:
-        return []
-    paths = [*wishes.get("sources_ca_certificates", []), wishes.get("sources_apt_key", "")]
-    files = [Path(path).expanduser() for path in paths if path]
+    named = [wishes.get(name) or [] for name in SITE_FILES.get(role, ())]
+    paths = [path for value in named for path in ([value] if isinstance(value, str) else value)]
+    files = [Path(path).expanduser() for path in paths]
     return [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in files]
 
 

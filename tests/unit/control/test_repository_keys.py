@@ -45,7 +45,7 @@ def test_a_file_with_a_second_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_key_of_the_control_node_goes_along_as_text() -> None:
-    given = {"name": "rocm", "key": {"url": None, "src": KEY, "fingerprint": PINNED}}
+    given: dict[str, Any] = {"name": "rocm", "key": {"url": None, "src": KEY, "fingerprint": PINNED}}
     sent = repository_keys.with_content(given)
     assert sent == {"name": "rocm", "key": {"fingerprint": PINNED, "content": Path(KEY).read_text()}}
     assert given["key"]["src"] == KEY

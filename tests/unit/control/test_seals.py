@@ -58,14 +58,23 @@ def test_a_seal_that_cannot_be_read_counts_as_none(role: str) -> None:
     assert seals.due(PLAN, host, WISHES)[role] == "never sealed"
 
 
-def test_a_renewed_certificate_under_the_same_path_concerns_the_roles_that_hand_it_on(tmp_path: Path) -> None:
-    certificate = tmp_path / "ca.crt"
-    certificate.write_text("old")
-    wishes = {**WISHES, "sources_ca_certificates": [str(certificate)]}
+@pytest.mark.parametrize(
+    ("variable", "several", "concerned"),
+    [
+        ("sources_ca_certificates", True, ["sources", "services"]),
+        ("sources_apt_key", False, ["sources", "services"]),
+        ("sources_amd_key", False, ["amdgpu", "rocm"]),
+    ],
+)
+def test_a_renewed_file_under_the_same_path_concerns_the_roles_that_hand_it_on(
+    tmp_path: Path, variable: str, several: bool, concerned: list[str]
+) -> None:
+    file = tmp_path / "site.pem"
+    file.write_text("old")
+    wishes = {**WISHES, variable: [str(file)] if several else str(file)}
     before = {role: seals.role_input(role, wishes, {}) for role in roles.ROLES}
-    certificate.write_text("new")
-    changed = [role for role in roles.ROLES if seals.role_input(role, wishes, {}) != before[role]]
-    assert changed == ["sources", "services"]
+    file.write_text("new")
+    assert [role for role in roles.ROLES if seals.role_input(role, wishes, {}) != before[role]] == concerned
 
 
 @pytest.mark.parametrize("key", seals.PASSING)
@@ -77,3 +86,9 @@ def test_what_is_done_once_makes_a_role_due_and_leaves_no_change_behind(key: str
     }
     done = {"roles": {**PLAN["roles"], "amdgpu": {**PLAN["roles"]["amdgpu"], key: []}}}
     assert seals.due(done, sealed(), WISHES) == {}
+
+
+def test_a_seal_that_only_root_may_read_says_nothing_about_its_role() -> None:
+    host = sealed()
+    host["rocm"] = {"input": "", "items": {}, "error": "for root alone", "needs_root": True}
+    assert seals.due(PLAN, host, WISHES) == {"rocm": seals.UNSEEN, "verify": "other roles ran"}
