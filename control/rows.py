@@ -19,7 +19,7 @@ from control.rowparts import Source as Source
 
 
 class Kernel(Part):
-    """A kernel of this system that AMD names for these families of GPUs. ``package`` always depends on the newest one."""
+    """A kernel that AMD names for these families of GPUs. ``package`` always depends on the newest one of the flavour."""
 
     flavour: Literal["stock", "ga", "hwe", "oem"]
     version: VersionText

@@ -103,7 +103,7 @@ def test_a_ryzen_that_the_kernel_is_too_old_for_gets_the_kernel_to_install(make:
     plan = make(NOBLE, edits.kernel("6.8.0-64-generic"), edits.gpu(*HALO), edits.not_driven)
     (finding,) = [one for one in plan.findings if one.id == "GH-KERNEL-OLD"]
     assert "gfx1151 needs Linux 6.12 or newer, 6.8.0-64-generic runs" in finding.seen
-    assert "`apt-get install linux-oem-24.04c`" in finding.next
+    assert "`apt-get install linux-image-generic-hwe-24.04`" in finding.next
 
 
 def test_the_kernels_own_driver_cannot_be_asked_for_where_the_kernel_is_too_old(make: Make) -> None:

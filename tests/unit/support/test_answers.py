@@ -104,13 +104,16 @@ def test_7900_xtx_is_in_amds_lists_and_needs_no_override_anywhere(table: Table) 
     assert [one["listed"] for one in answer["gpus"]] == ["6.0.0"]
     assert {one["kernels"] for one in answer["of"]} == {"own"}
     assert all(one["listed"] for one in answer["rocm"] if one["stream"] != "distro")
-    assert answer["driver"]["named"] == [{"kernel": "6.17 (hwe)", "package": "linux-image-generic-hwe-24.04"}]
+    assert answer["driver"]["named"] == [
+        {"kernel": "6.17 (hwe)", "package": "linux-image-generic-hwe-24.04"},
+        {"kernel": "7.0 (hwe)", "package": "linux-image-generic-hwe-24.04"},
+    ]
     assert answer["driver"]["amd_by_kernel"]["6.17"][-1] == "30.20.1"
 
 
 def test_9070_is_unknown_to_the_ga_kernel_and_to_drivers_before_6_4_1(table: Table) -> None:
     driver = about(table, "9070")["driver"]
-    assert driver["kernels"] == ["6.17 (hwe)", "6.17 (oem)"]
+    assert driver["kernels"] == ["6.17 (hwe)", "6.17 (oem)", "7.0 (hwe)"]
     assert driver["amd"][-1] == "6.4.1"
     assert about(table, "9070", "debian-12")["driver"]["choice"] == "dkms"
     assert about(table, "9070", "debian-13")["driver"]["choice"] == "inbox"
@@ -129,7 +132,8 @@ def test_ryzens_graphics_take_the_kernels_driver_and_the_oem_kernel(table: Table
     driver = about(table, gpu)["driver"]
     assert driver["choice"] == "inbox"
     assert driver["amd"] == []
-    assert driver["named"] == [{"kernel": "6.17 (oem)", "package": "linux-oem-24.04c"}]
+    assert driver["named"][0] == {"kernel": "6.17 (oem)", "package": "linux-oem-24.04c"}
+    assert [one["kernel"] for one in driver["named"]] == ["6.17 (oem)", "7.0 (hwe)"]
 
 
 def test_890m_has_to_be_switched_on_in_ollama_and_strix_halo_has_not(table: Table) -> None:
