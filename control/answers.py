@@ -72,7 +72,7 @@ def find(table: Table, asked: str) -> list[Product]:
     found = (
         _by_pci(everything, plain)
         or [one for one in everything if one.gfx == plain]
-        or [one for one in everything if wanted in (_words(one.name), *map(_words, one.aliases))]
+        or [one for one in everything if wanted and _is_called(one, "".join(wanted))]
         or [one for one in everything if wanted and _words(one.name)[-len(wanted) :] == wanted]
         or [one for one in everything if wanted == _words(one.chip)]
         or [one for one in everything if _contains(_words(one.name), wanted)]
@@ -81,6 +81,11 @@ def find(table: Table, asked: str) -> list[Product]:
         names = {name for one in everything for name in (one.name, one.chip, one.gfx, *one.aliases)}
         raise UnknownError(asked, _near(asked, sorted(names)))
     return found
+
+
+def _is_called(one: Product, plain: str) -> bool:
+    """Whether a GPU has this very name or nickname, however its words are set apart."""
+    return plain in ("".join(_words(name)) for name in (one.name, *one.aliases))
 
 
 def _by_pci(everything: list[Product], plain: str) -> list[Product]:
@@ -156,9 +161,7 @@ def _contains(words: list[str], wanted: list[str]) -> bool:
 
 
 def _near(asked: str, names: list[str]) -> list[str]:
-    """Names that share most words with what was asked; spelling decides where none do."""
-    wanted = set(_words(asked))
-    shared = sorted(
-        (name for name in names if wanted & set(_words(name))), key=lambda name: -len(wanted & set(_words(name)))
-    )
-    return shared[:3] or difflib.get_close_matches(asked, names, n=3, cutoff=0.5)
+    """The names that are spelled most like what was asked, the maker's words aside."""
+    plain = {" ".join(_words(name)): name for name in names}
+    close = difflib.get_close_matches(" ".join(_words(asked)), list(plain), n=3, cutoff=0.5)
+    return [plain[one] for one in close]

@@ -54,6 +54,7 @@ def newest_rocm(answer: dict[str, Any], stream: str) -> dict[str, Any]:
         ("Ryzen AI Max+ 395", {"Radeon 8060S", "Radeon 8050S", "Radeon 8040S"}, "gfx1151"),
         ("Steam Deck", {"Custom GPU 0405", "Custom GPU 0932"}, "gfx1033"),
         ("Vega 64", {"Radeon RX Vega"}, "gfx900"),
+        ("vega56", {"Radeon RX Vega"}, "gfx900"),
         ("RX 580", {"Radeon RX 580 Series", "Radeon RX 580 2048SP"}, "gfx803"),
         ("1002:744c", {"Radeon RX 7900 XTX", "Radeon RX 7900 XT", "Radeon RX 7900 GRE", "Radeon RX 7900M"}, "gfx1100"),
         ("73ff:c7", {"Radeon RX 6600"}, "gfx1032"),
@@ -72,7 +73,14 @@ def test_a_revision_that_is_not_known_means_the_device(table: Table) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "near"), [("RX 6650", "Radeon RX 6650 XT"), ("Stricks Halo", "Strix Halo"), ("gfx1033x", "gfx1033")]
+    ("asked", "near"),
+    [
+        ("RX 6650", "Radeon RX 6650 XT"),
+        ("Stricks Halo", "Strix Halo"),
+        ("gfx1033x", "gfx1033"),
+        ("RX 66000", "Radeon RX 6600"),
+        ("7900XTY", "Radeon RX 7900 XT"),
+    ],
 )
 def test_what_is_not_known_by_that_name_leads_to_what_is(table: Table, asked: str, near: str) -> None:
     try:
