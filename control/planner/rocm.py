@@ -130,7 +130,7 @@ def _row(ctx: Context, row: Rocm, why: str, rule: str) -> Outcome:
     replaced = rocm_replaced.decide(ctx, row)
     part = {
         **_part(row.stream, row.version, level),
-        "packages": _names(chosen.names, list(_kernels(ctx, row).values()) or ctx.targets),
+        "packages": _names(row, chosen.names, list(_kernels(ctx, row).values()) or ctx.targets),
         "repositories": [repositories.entry(ctx, one, row.directory) for one in row.repositories],
         "remove": replaced.part["remove"],
         "prefix": row.prefix,
@@ -165,9 +165,13 @@ def _override(ctx: Context, row: Rocm) -> list[Decision]:
     return found
 
 
-def _names(names: Sequence[str], targets: Sequence[str]) -> list[str]:
-    """Package names, those of one target once for each target."""
-    found = [name.replace("{gfx}", gfx) for name in names for gfx in (targets if "{gfx}" in name else [""])]
+def _names(row: Rocm, names: Sequence[str], targets: Sequence[str]) -> list[str]:
+    """Package names, those of one target once for each target.
+
+    AMD packages the targets that it lists one by one; the package without a target in its name has the libraries for all.
+    """
+    listed = [f"-{gfx}" if gfx in row.targets else "" for gfx in targets]
+    found = [name.replace("-{gfx}", gfx) for name in names for gfx in (listed if "{gfx}" in name else [""])]
     return list(dict.fromkeys(found))
 
 

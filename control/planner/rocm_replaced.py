@@ -107,7 +107,7 @@ def _sealed(ctx: Context) -> set[str]:
 def sealed_versions(ctx: Context, row: Rocm) -> bool:
     """Whether gpuhost installed this row: its packages are in the role's seal."""
     levels = [row.packages.runtime, *([row.packages.full] if row.packages.full else [])]
-    wanted = {name.partition("{gfx}")[0] for level in levels for name in level.names}
+    wanted = {name.partition("-{gfx}")[0] for level in levels for name in level.names}
     return any(sealed.startswith(name) for sealed in _sealed(ctx) for name in wanted)
 
 

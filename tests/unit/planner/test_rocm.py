@@ -108,6 +108,11 @@ def test_both_of_amds_streams_by_release_prefix_packages_and_repository(
     assert choice(plan, f"rocm.link.{rocm(plan, 'stream')}").endswith(prefix)
 
 
+def test_a_target_that_amd_does_not_package_alone_gets_the_package_for_all(make: Make) -> None:
+    plan = make("ubuntu-24.04-rx6600-plus-igpu", rocm_stream="core", rocm_version="10.1.0")
+    assert rocm(plan, "packages")[0] == "amdrocm10.1"
+
+
 def test_full_brings_what_compiles(make: Make) -> None:
     part = make(XTX, rocm_stream="classic", rocm_packages="full").roles["rocm"]
     assert (part["level"], part["packages"]) == ("full", ["rocm"])
