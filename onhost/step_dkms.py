@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import apt_work, boot_space, dkms, dkms_build, dpkg, driver_package, kernel_records, paths, step_apt
+from . import apt_work, boot_space, dkms, dkms_build, dpkg, driver_package, files, kernel_records, paths, step_apt
 from .apt_output import Transaction
 from .dkms_build import Built, Trial
 from .finding import FindingError
@@ -141,22 +141,29 @@ class _Exchange:
         :raises FindingError: why they are back.
         """
         boot_space.require(0, initial_disks=len(builts))
-        ours = sorted({driver_package.named(deb) for deb in debs})
+        ours = sorted(map(driver_package.bare, self._spec["packages"]))
         if debs:
-            driver_package.keep(sorted({*ours, *self._gone()}), self._old, self._report)
-        had = {release: found for release in _releases() if (found := dkms.installed(self._module, release))}
+            self._keep(ours)
         try:
             if debs:
                 self._packages(debs, ours)
             dkms_build.install(self._module, version, builts, self._report)
             dkms_build.refresh_initial_disks(self._module, [built.release for built in builts], self._report)
         except FindingError as problem:
-            if not debs:
+            # Kept packages without new ones are those of an exchange that was cut off: it can still be undone.
+            if not debs and not driver_package.kept(self._old):
                 raise
-            told = self._undo(ours, had, version)
+            told = self._undo(ours, version)
             raise FindingError(problem.id, f"{problem.seen}; {told}", problem.detail) from problem
         for built in builts:
             kernel_records.note(built.release, version, True)
+
+    def _keep(self, ours: Sequence[str]) -> None:
+        """The driver that is installed can come back. Of an exchange that was cut off, what it kept stays."""
+        had = {release: found for release in _releases() if (found := dkms.installed(self._module, release))}
+        if had or not driver_package.kept(self._old):
+            driver_package.keep(sorted({*ours, *self._gone()}), self._old, self._report)
+            files.write_json(self._old / "kernels.json", had)
 
     def _gone(self) -> list[str]:
         """Installed packages that have to go before the new ones come, as the plan says."""
@@ -176,28 +183,25 @@ class _Exchange:
             apt_work.act(["install", "-y", *_LOCAL, *apt_work.KEEP_CONFIGURATION, *map(str, debs)], report, 0, len(debs))
         os.sync()
 
-    def _undo(self, ours: Sequence[str], had: dict[str, str], version: str) -> str:
+    def _undo(self, ours: Sequence[str], version: str) -> str:
         """dpkg is whole and the driver from before is in its place; what was done, in words."""
         self._report.say("undo", "putting the driver from before back")
         old = driver_package.kept(self._old)
         try:
             if old:
-                self._restore(old, had)
+                self._restore(old)
             else:
                 self._take_away(ours, version)
         except FindingError as problem:
             self._report.log(f"the way back failed too: {problem.seen}")
             return f"putting the driver from before back failed too: {problem.seen}"
         os.sync()
-        return (
-            "the driver from before is back"
-            if old
-            else "its packages are gone again, and the kernel's own driver is in its place"
-        )
+        return "the driver from before is back" if old else "its packages are gone again, the kernel's own driver is there"
 
-    def _restore(self, old: Sequence[Path], had: dict[str, str]) -> None:
+    def _restore(self, old: Sequence[Path]) -> None:
         with dkms.held():
             apt_work.act_dpkg(["--force-downgrade", "--force-confold", "-i", *map(str, old)], self._report)
+        had: dict[str, str] = files.read_json(self._old / "kernels.json") or {}
         for release, version in had.items():
             dkms_build.install(self._module, version, [Built(release, None)], self._report)
             kernel_records.note(release, version, True)
