@@ -149,9 +149,8 @@ def test_the_driver_is_a_dkms_source_in_amds_layout(variant: str | None) -> None
     said = dict(re.findall(r'^(\S+?)="(.*)"$', source["dkms.conf"], re.MULTILINE))
     assert (said["PACKAGE_NAME"], said["PACKAGE_VERSION"], said["AUTOINSTALL"]) == ("amdgpu", "7.1.3-1.24.04", "yes")
     assert said["DEST_MODULE_LOCATION[0]"] == "/kernel/drivers/gpu/drm/amd/amdgpu"
-    for number in (0, 1):
-        built = f"{said[f'BUILT_MODULE_LOCATION[{number}]']}/Makefile"
-        assert f"obj-m := {said[f'BUILT_MODULE_NAME[{number}]']}.o" in source[built]
+    built = f"{said['BUILT_MODULE_LOCATION[0]']}/Makefile"
+    assert f"obj-m := {said['BUILT_MODULE_NAME[0]']}.o" in source[built]
     assert 'AMDGPU_VERSION "7.1.3.31500000"' in source["amd/amdgpu/amdgpu_version.h"]
     assert ("BUILD_EXCLUSIVE_KERNEL" in said) == (variant == "needs-newer-kernel")
     texts = [*source.values(), *package.scripts.values()]

@@ -11,8 +11,6 @@
 #include "amdgpu_variant.h"
 #include "amdgpu_version.h"
 
-const char *amdkcl_stand_in(void);
-
 static int kfd_major;
 static struct class kfd_class = {
 	.name = "kfd",
@@ -44,7 +42,7 @@ static int __init amdgpu_init(void)
 		problem = PTR_ERR(kfd);
 		goto no_device;
 	}
-	pr_info("amdgpu: version %s, %s: there is no GPU behind it\n", AMDGPU_VERSION, amdkcl_stand_in());
+	pr_info("amdgpu: version %s, gpuhost lab STAND-IN: there is no GPU behind it\n", AMDGPU_VERSION);
 	return 0;
 
 no_device:
