@@ -81,7 +81,7 @@ def debs(row: rows.Driver, release: str, variant: str | None = None) -> list[Deb
         files=_source(known, variant),
         scripts={name: _script(f"amdgpu-dkms.{name}", known) for name in ("postinst", "prerm")},
     )  # fmt: skip
-    # AMD's has the initial RAM disk rebuilt too. This one has nothing to put into it, and under emulation that takes minutes.
+    # AMD's has the initial RAM disk rebuilt too. This one has nothing for it, and under emulation that takes minutes.
     firmware = Deb(
         "amdgpu-dkms-firmware", known.firmware, "it holds no firmware", "all",
         files={"usr/lib/firmware/updates/amdgpu/gpuhost-lab-stand-in.txt": File(f"release {row.version}\n")},
