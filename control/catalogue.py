@@ -760,6 +760,12 @@ _NOTES = _passing(
         "nothing to do; a lab host is for trying and testing",
     ),
     (
+        "GH-LOOK-WITHOUT-ROOT",
+        "Looked at without root",
+        "the kernel's log, other users' processes, the container engine and gpuhost's own seals are for root alone",
+        "nothing to do if this is enough; else add --ask-sudo to the command, or log in as root",
+    ),
+    (
         "GH-CONTAINER-HOST",
         "The host is itself a container",
         "it shares its kernel: drivers are its host's business",
