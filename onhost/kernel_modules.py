@@ -82,10 +82,9 @@ def load(module: str) -> None:
 
     :raises FindingError: why the kernel does not take it.
     """
-    done = subprocess.run(["modprobe", module], capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    if done.returncode == 0:
+    code, said = _modprobe(module)
+    if code == 0:
         return
-    said = _last_line(done.stderr)
     if _SIGNATURE.search(said):
         raise FindingError("GH-MODULE-REJECTED", f"{said}{_signed(module)}")
     raise FindingError("GH-MODULE-FAILED", said)
@@ -135,9 +134,17 @@ def _in_use(module: str) -> str:
 
 
 def _unload(module: str) -> None:
-    done = subprocess.run(["modprobe", "-r", module], capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    if done.returncode and _folder(module).is_dir():
-        raise FindingError("GH-MODULE-FAILED", f"unloading {module}: {_last_line(done.stderr)}")
+    code, said = _modprobe("-r", module)
+    if code and _folder(module).is_dir():
+        raise FindingError("GH-MODULE-FAILED", f"unloading {module}: {said}")
+
+
+def _modprobe(*arguments: str) -> tuple[int, str]:
+    try:
+        done = subprocess.run(["modprobe", *arguments], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    except FileNotFoundError:
+        return 1, "there is no modprobe (package kmod)"
+    return done.returncode, _last_line(done.stderr)
 
 
 def _file(module: str, release: str) -> tuple[str | None, str | None]:
@@ -150,7 +157,10 @@ def _file(module: str, release: str) -> tuple[str | None, str | None]:
 def _modinfo(field: str, *arguments: str) -> str | None:
     """One field of a module's description; None where there is no module, or it has none."""
     argv = ["modinfo", "-F", field, *arguments]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    except FileNotFoundError:
+        return None
     lines = done.stdout.split("\n") if done.returncode == 0 else []
     return lines[0].strip() or None if lines else None
 
