@@ -13,10 +13,10 @@ _STYLE = {"refuse": "bold red", "warn": "yellow", "note": "dim"}
 _ORDER = {"refuse": 0, "warn": 1, "note": 2}
 
 
-def console() -> Console:
+def console(stderr: bool = False) -> Console:
     """A console as wide as the terminal, and wide enough for whole sentences where there is none."""
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=160)
+    out = Console(highlight=False, stderr=stderr)
+    return out if out.is_terminal else Console(highlight=False, stderr=stderr, width=160)
 
 
 def show_findings(out: Console, found: Iterable[Mapping[str, Any]], state: str = "") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +23,16 @@ _STATUS = {
     ExitCode.BUG: "lost",
 }
 
+SUDO = "GH-SUDO-PASSWORD"
+
 #: What SSH, sudo and a missing Python say, and the finding for it. The first that matches counts.
 _CONNECTION = (
     (r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|No \w+ host key is known", "GH-SSH-HOSTKEY"),
     (r"Permission denied \(|Too many authentication failures|Load key .* error", "GH-SSH-KEY"),
-    (r"Missing sudo password|sudo: a password is required|Incorrect sudo password|Sorry, try again", "GH-SUDO-PASSWORD"),
-    (r"is not in the sudoers file|may not run sudo|Timed out waiting for become", "GH-SUDO-PASSWORD"),
-    (r"sudo: (?:command )?not found|sudo: No such file|which was not found: .*sudo", "GH-SUDO-PASSWORD"),
+    (r"Missing sudo password|sudo: a password is required|Incorrect sudo password|Sorry, try again", SUDO),
+    (r"is not in the sudoers file|may not run sudo|Timed out waiting for become", SUDO),
+    (r"waiting for privilege escalation prompt", SUDO),
+    (r"sudo: (?:command )?not found|sudo: No such file|which was not found: .*sudo", SUDO),
     (
         r"python\S*: (?:not found|No such file)|No such file or directory.*python|interpreter .* was not found",
         "GH-PYTHON-MISSING",
@@ -57,8 +61,18 @@ def of_result(host: str, task: str, result: dict[str, Any]) -> Outcome:
         return Outcome(_STATUS[findings.worst(codes)], result["gpuhost_findings"])
     if named := result.get("gpuhost_finding"):
         return _single(host, named["id"], named["seen"])
-    text = "\n".join(str(result.get(key) or "") for key in ("msg", "stderr", "module_stderr", "stdout", "module_stdout"))
+    text = _text(result)
     return _single(host, _connection_id(text) or "GH-STEP-FAILED", f"“{task}”: {_last_line(text)}")
+
+
+def sudo_refusal(result: Mapping[str, Any]) -> str:
+    """What sudo said where it is why a task failed, else an empty text. A word of Ansible's own around it is left out."""
+    text = _text(result)
+    return _last_line(text) if result.get("failed") and _connection_id(text) == SUDO else ""
+
+
+def _text(result: Mapping[str, Any]) -> str:
+    return "\n".join(str(result.get(key) or "") for key in ("msg", "stderr", "module_stderr", "stdout", "module_stdout"))
 
 
 def _single(host: str, finding_id: str, seen: str) -> Outcome:

@@ -34,7 +34,6 @@ class Selection:
     inventories: tuple[Path, ...]
     hosts: tuple[str, ...]
     limited: bool
-    control_node: bool
 
 
 def select(site: str, host_list: str, scratch: Path) -> Selection:
@@ -69,9 +68,8 @@ def _of_site(site: str, asked: list[str]) -> Selection:
     unknown = [one for one in asked if one not in hosts]
     if unknown:
         raise BadInputError([_unknown_host(one, site, hosts) for one in unknown])
-    local = any(variables.get("ansible_connection") == "local" for variables in hosts.values())
     chosen = tuple(asked) or tuple(hosts)
-    return Selection(site, (COMMON_INVENTORY, folder), chosen, bool(asked), local)
+    return Selection(site, (COMMON_INVENTORY, folder), chosen, bool(asked))
 
 
 def check_site(folder: Path) -> list[Finding]:
@@ -127,7 +125,7 @@ def _ad_hoc(asked: list[str], scratch: Path) -> Selection:
     document = {GROUP: {"hosts": hosts}}
     # JSON is YAML: Ansible's yaml plugin reads it, and nothing in a name can break out of it.
     (folder / "hosts.yml").write_text(json.dumps(document, indent=1), encoding="utf-8")
-    return Selection("", (COMMON_INVENTORY, folder), tuple(hosts), False, False)
+    return Selection("", (COMMON_INVENTORY, folder), tuple(hosts), False)
 
 
 def _unknown_host(name: str, site: str, hosts: dict[str, Any]) -> Finding:

@@ -13,6 +13,8 @@ from control.wishes import Problem, problems
 
 #: Runs a module that only looks on the host, with these arguments, and returns Ansible's result.
 Look = Callable[[str, dict[str, Any]], dict[str, Any]]
+#: Where a look's result says what sudo said, if it was made without root because of that.
+WITHOUT_ROOT = "without_root"
 
 
 @dataclass
@@ -88,7 +90,14 @@ def examine(host: str, wishes: dict[str, Any], look: Look, given: dict[str, Any]
         _ask_mirrors(result, look, authorities)
     if acting and not result.refused:
         result.findings += _to_confirm(result, wishes, given)
+    if answer.get(WITHOUT_ROOT):
+        result.findings.append(_partial(result, answer[WITHOUT_ROOT]))
     return result
+
+
+def _partial(result: Examination, refusal: str) -> Finding:
+    closed = ", ".join(result.snapshot.get("needs_root") or []) or "nothing more"
+    return findings.make("GH-LOOK-WITHOUT-ROOT", result.host, f"{refusal}; root would add: {closed}")
 
 
 def _decide(result: Examination, wishes: dict[str, Any]) -> None:

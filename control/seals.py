@@ -17,6 +17,8 @@ SHIPPED = {"services": ("docker/jupyter",), VERIFY: ("verify",)}
 PASSING = ("remove", "leftovers", "kernel_packages")
 #: Why a role runs for the first time.
 NEVER = "never sealed"
+#: Why nobody knows whether a role has to run.
+UNSEEN = "whether it is as sealed, only root can tell"
 #: Roles that bring a site's certificates or keys to a host, or into an image, with the variables that name the files.
 SITE_FILES = {
     "sources": ("sources_ca_certificates", "sources_apt_key"),
@@ -66,6 +68,8 @@ def drifted(seals: dict[str, Any]) -> list[dict[str, str]]:
 def _reason(role: str, plan: dict[str, Any], seal: dict[str, Any] | None, wishes: dict[str, Any]) -> str:
     if not seal or "input" not in seal:
         return NEVER
+    if seal.get("needs_root"):
+        return UNSEEN
     if seal["input"] != role_input(role, wishes, plan["roles"][role]):
         return "what is wanted changed"
     if waiting := [key for key in PASSING if plan["roles"][role].get(key)]:

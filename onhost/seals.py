@@ -17,6 +17,8 @@ SCHEMA = 1
 # A configuration file that was there before us is kept whole, so that `remove` can put it back.
 KEPT_BYTES = 256 * 1024
 
+_UNREADABLE: dict[str, Any] = {"input": "", "sealed_at": "", "items": {}, "stand_ins": [], "error": "unreadable seal"}
+
 
 def begin(role: str, items: list[Item], host: Host | None = None) -> bool:
     """The baseline names every item, as it was before gpuhost touched it; whether anything was added.
@@ -71,25 +73,16 @@ def status(host: Host | None = None) -> dict[str, dict[str, Any]]:
     """Every seal with each item's state now: ``{role: {input, sealed_at, items: {id: …}, stand_ins}}``.
 
     An item is ``{kind, sealed, now, ok, difference}``. A seal that cannot be read has an empty ``input`` and
-    an ``error``, so that its role runs again.
+    an ``error``, so that its role runs again; ``needs_root`` where only root may read it.
     """
-    documents = {role: files.read_json(_seal_path(role)) for role in roles()}
+    documents = {role: _document(role) for role in roles()}
     readable = {role: document for role, document in documents.items() if _is_seal(document)}
     items = [entry for document in readable.values() for entry in document["items"]]
     host = host or Host(units=_units(items))
-    found: dict[str, dict[str, Any]] = {}
-    for role in documents:
-        if role in readable:
-            found[role] = _compared(readable[role], host)
-        else:
-            found[role] = {
-                "input": "",
-                "sealed_at": "",
-                "items": {},
-                "stand_ins": [],
-                "error": "unreadable seal",
-            }
-    return found
+    return {
+        role: _compared(document, host) if role in readable else {**_UNREADABLE, **(document or {})}
+        for role, document in documents.items()
+    }
 
 
 def read(role: str) -> dict[str, Any] | None:
@@ -182,6 +175,14 @@ def _item_status(entry: dict[str, Any], host: Host) -> dict[str, Any]:
         "ok": ok,
         "difference": "" if ok else told,
     }
+
+
+def _document(role: str) -> Any:
+    try:
+        document = files.read_json(_seal_path(role))
+    except PermissionError:
+        return {"error": "only root may read this seal", "needs_root": True}
+    return document if _is_seal(document) else None
 
 
 def _is_seal(document: Any) -> bool:

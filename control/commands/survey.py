@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from rich.table import Table
 from control import planner, roles, run, seals, support
 from control.commands import plan_shown
 from control.commands.common import Target, findings_of, guarded, outcome, perform, print_json, show_outcome
-from control.console import console
+from control.console import console, show_findings
 from control.exitcodes import ExitCode, worst
 from control.findings import CATALOGUE, make
 from control.inventory import BadInputError
+
+WITHOUT_ROOT = "GH-LOOK-WITHOUT-ROOT"
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,17 @@ def _shown(options: Options, command: str, show: Any) -> int:
         return code
     out = console()
     show(out, finished)
+    if command != "plan":  # a plan shows every finding by itself
+        _show_partial(finished)
     if finished.exit_code:
         show_outcome(out, finished)
     return code
+
+
+def _show_partial(finished: run.Run) -> None:
+    """What a look without root did not see; beside the output, which may be a document."""
+    partial = [one for host in finished.examined.values() for one in host["findings"] if one["id"] == WITHOUT_ROOT]
+    show_findings(console(stderr=True), partial)
 
 
 def _refusal(finished: run.Run) -> int:
@@ -145,6 +156,8 @@ def _gpus(made: dict[str, Any]) -> str:
 def _sealed(examined: dict[str, Any]) -> str:
     if examined["drift"]:
         return f"[yellow]drifted: {', '.join(one['item'] for one in examined['drift'])}[/]"
+    if seals.UNSEEN in examined["due"].values():
+        return "[dim]for root to tell[/]"
     if examined["due"]:
         return f"[yellow]due: {', '.join(examined['due'])}[/]"
     return "[red]refused[/]" if plan_shown.refuses(examined) else "[green]all sealed[/]"
@@ -156,11 +169,13 @@ def _services(snapshot: dict[str, Any], made: dict[str, Any]) -> str:
 
 def _running(snapshot: dict[str, Any], made: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Service, state and address of every container that the plan wants."""
-    there = {one["name"]: one for one in (snapshot.get("engine") or {}).get("containers") or []}
+    engine = snapshot.get("engine") or {}
+    there = {one["name"]: one for one in engine.get("containers") or []}
+    missing = "unknown" if engine.get("error") else "absent"
     rows = []
     for wanted in made.get("roles", {}).get("services", {}).get("containers", []):
         found = there.get(wanted["name"], {})
-        state = found.get("health") or found.get("state") or "absent"
+        state = found.get("health") or found.get("state") or missing
         rows.append((wanted["service"], state, ", ".join(port.rpartition(":")[0] for port in wanted["ports"])))
     return rows
 
@@ -171,7 +186,7 @@ def _show_services(out: Console, finished: run.Run) -> None:
         table.add_column(column)
     for host, examined in sorted(finished.examined.items()):
         for service, state, address in _running(examined["snapshot"], examined["plan"]):
-            colour = {"healthy": "green", "running": "green"}.get(state, "red")
+            colour = {"healthy": "green", "running": "green", "unknown": "dim"}.get(state, "red")
             table.add_row(f"[bold]{host}[/]", service, f"[{colour}]{state}[/]", f"http://{address}")
     out.print(table)
 
@@ -181,14 +196,18 @@ def _show_drift(out: Console, finished: run.Run) -> None:
         if not examined["snapshot"]:
             continue
         if not examined["drift"]:
-            unsealed = [role for role, reason in examined["due"].items() if reason == seals.NEVER]
-            words = f"never sealed: {', '.join(unsealed)}" if unsealed else "nothing drifted"
-            out.print(f"[bold]{host}[/]  {words}")
+            out.print(f"[bold]{host}[/]  {_undrifted(examined['due'])}")
         for thing in examined["drift"]:
             out.print(
                 f"[bold]{host}[/]  [yellow]{escape(thing['item'])}[/]  {escape(thing['difference'])}"
                 f"  [dim]({thing['role']})[/]"
             )
+
+
+def _undrifted(due: Mapping[str, str]) -> str:
+    by_reason = {why: [role for role in due if due[role] == why] for why in (seals.NEVER, seals.UNSEEN)}
+    words = [f"{why}: {', '.join(named)}" for why, named in by_reason.items() if named]
+    return "; ".join(words) or "nothing drifted"
 
 
 def _show_info(out: Console, finished: run.Run) -> None:

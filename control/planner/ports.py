@@ -51,7 +51,7 @@ def _taken(ctx: Context, bind: str, wanted: Mapping[str, int]) -> list[Finding]:
     busy = {row["port"] for row in ctx.rows("ports")} | set(wanted.values())
     for service, port in wanted.items():
         holder = next((row for row in ctx.rows("ports") if _collides(row, bind, port)), None)
-        if holder is None or _is_ours(ctx, holder):
+        if holder is None or _is_ours(ctx, holder) or _hidden(ctx, holder):
             continue
         who = _holder(ctx, holder)
         free = next(number for number in range(port + 1, 65536) if number not in busy)
@@ -79,6 +79,11 @@ def _publisher(ctx: Context, row: Mapping[str, Any]) -> str | None:
 
 def _is_ours(ctx: Context, row: Mapping[str, Any]) -> bool:
     return (_publisher(ctx, row) or "").startswith(PREFIX_OF_NAMES)
+
+
+def _hidden(ctx: Context, row: Mapping[str, Any]) -> bool:
+    """Whether only root could tell whose it is: it may well be a container of ours."""
+    return not row.get("process") and "engine" in (ctx.snapshot.get("needs_root") or [])
 
 
 def _holder(ctx: Context, row: Mapping[str, Any]) -> str:

@@ -115,7 +115,7 @@ snapshot:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.onhost import lease, seals, step_records
+from ansible.module_utils.onhost import own_sections
 from ansible.module_utils.verify import snapshot
 
 TEXTS = {"type": "list", "elements": "str", "default": []}
@@ -136,6 +136,11 @@ CANDIDATES = {
 }
 
 
+def take(want: dict, extra: dict | None = None) -> dict:
+    """The snapshot of this host."""
+    return snapshot.take("/", want, extra)
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -148,8 +153,8 @@ def main() -> None:
     )
     asked = module.params
     want = {"network": asked["network"], "ca": asked["ca_certificates"], "candidates": asked["candidates"]}
-    own = {"seals": seals.status, "lease": lease.read, "steps": step_records.status} if asked["seals"] else {}
-    module.exit_json(changed=False, snapshot=snapshot.take("/", want, own))
+    taken = own_sections.snapshot(take, want) if asked["seals"] else take(want)
+    module.exit_json(changed=False, snapshot=taken)
 
 
 if __name__ == "__main__":

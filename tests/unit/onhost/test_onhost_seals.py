@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from onhost import paths, seals
+from onhost import files, paths, seals
 from onhost.host import Host
 from onhost.siblings import Engine
 from tests.unit.onhost.fake_engine import FakeEngine, container
@@ -108,3 +108,20 @@ def test_one_pass_asks_the_engine_once_per_container(root: Path, engine: FakeEng
     engine.asked.clear()
     seals.status(Host(Engine(engine.socket)))
     assert engine.asked == ["GET /containers/ollama/json"]
+
+
+def test_a_seal_that_only_root_may_read_is_told_from_a_broken_one(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seals.seal("rocm", "digest", [PACKAGE])
+
+    def refuse(path: Path) -> object:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(files, "read_json", refuse)
+    sealed = seals.status()["rocm"]
+    assert (sealed["input"], sealed["items"], sealed["needs_root"]) == ("", {}, True)
+
+
+def test_a_seal_that_is_broken_is_nobodys_secret(root: Path) -> None:
+    paths.seals().mkdir(parents=True)
+    (paths.seals() / "rocm.json").write_text("{")
+    assert "needs_root" not in seals.status()["rocm"]

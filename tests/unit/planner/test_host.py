@@ -131,6 +131,15 @@ def test_a_container_of_ours_that_is_stopped_holds_no_port(make: Make) -> None:
     assert "GH-PORT-TAKEN" in ids(make(RX6600, taken(), publishing("gpuhost-ollama"), stopped))
 
 
+def test_who_holds_a_port_is_not_guessed_where_only_root_could_tell(make: Make) -> None:
+    def as_a_user(host: dict[str, Any]) -> None:
+        host["ports"][-1].update(process=None, pid=None)
+        host["engine"].update(containers=[], error="permission denied")
+        host.update(as_root=False, needs_root=["engine", "ports.process"])
+
+    assert "GH-PORT-TAKEN" not in ids(make(RX6600, taken(), as_a_user))
+
+
 def test_somebody_elses_container_on_the_port_is_named(make: Make) -> None:
     plan = make(RX6600, taken("docker-proxy"), publishing("ollama"))
     (finding,) = [one for one in plan.findings if one.id == "GH-PORT-TAKEN"]
