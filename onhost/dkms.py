@@ -7,6 +7,7 @@ What is read here is what dkms itself goes by, in versions 3.0.10 (Debian 12) to
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -46,12 +47,15 @@ def has_headers(release: str) -> bool:
 
 
 def installed(module: str, release: str) -> str | None:
-    """The version that dkms installed for a kernel, or None; a module whose file is gone does not count."""
+    """The version that dkms installed for a kernel; None where there is none, or the file is not the one that was built."""
     link = paths.under(f"{TREE}/{module}/kernel-{release}-{arch()}")
-    if not link.is_symlink() or not module_file(module, release):
+    file = module_file(module, release)
+    if not link.is_symlink() or file is None:
         return None
     # VERSION/RELEASE/ARCH, relative to the link's folder; older links are absolute.
-    return link.readlink().parts[-3]
+    version = link.readlink().parts[-3]
+    built = built_folder(module, version, release) / "module" / file.name
+    return version if built.is_file() and filecmp.cmp(built, file, shallow=False) else None
 
 
 def module_file(module: str, release: str) -> Path | None:

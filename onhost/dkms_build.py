@@ -65,6 +65,13 @@ def attempt(trial: Trial, release: str, report: Report, done: int, total: int) -
     return Built(release, folder)
 
 
+def there_already(module: str, version: str, release: str) -> Built | None:
+    """What dkms itself has built for a kernel; None where it has not, or not whole."""
+    folder = dkms.built_folder(module, version, release)
+    found = any(path.stat().st_size for path in (folder / "module").glob(f"{module}.ko*"))
+    return Built(release, folder) if found else None
+
+
 def signer(module: Path) -> str:
     """Who signed a module; empty where nobody did."""
     asked = ["modinfo", "-F", "signer", str(module)]

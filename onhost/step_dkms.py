@@ -115,9 +115,10 @@ class _Exchange:
         folder, version = found
         trial = Trial(self._module, version, folder.parent, scratch / "tree")
         kernels = [one for one in self._spec["kernels"] if debs or dkms.installed(self._module, one) != version]
-        builts = [
-            dkms_build.attempt(trial, release, self._report, index, len(kernels)) for index, release in enumerate(kernels)
-        ]
+        builts = []
+        for index, release in enumerate(kernels):
+            known = None if debs else dkms_build.there_already(self._module, version, release)
+            builts.append(known or dkms_build.attempt(trial, release, self._report, index, len(kernels)))
         self._judge(builts, version)
         return [built for built in builts if built.folder], version
 

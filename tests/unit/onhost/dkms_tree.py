@@ -30,13 +30,14 @@ def install(root: Path, module: str, version: str, release: str = RELEASE) -> Pa
     tree = root / "var/lib/dkms" / module
     built = tree / version / release / ARCH / "module"
     built.mkdir(parents=True, exist_ok=True)
-    (built / f"{module}.ko.xz").write_bytes(b"module")
+    content = f"{module} {version}".encode()
+    (built / f"{module}.ko.xz").write_bytes(content)
     link = tree / f"kernel-{release}-{ARCH}"
     link.unlink(missing_ok=True)
     link.symlink_to(f"{version}/{release}/{ARCH}")
     file = root / f"lib/modules/{release}/updates/dkms/{module}.ko.xz"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(f"{module} {version}".encode())
+    file.write_bytes(content)
     return file
 
 

@@ -120,7 +120,8 @@ case $verb in
   install)
     if [ -e "$FAKE/install-fails-$v" ]; then echo "Error! Copying failed: No space left on device"; exit 6; fi
     mkdir -p "$folder/module" "$GPUHOST_ROOT/lib/modules/$k/updates/dkms"
-    echo "amdgpu $v" > "$GPUHOST_ROOT/lib/modules/$k/updates/dkms/amdgpu.ko"
+    [ -e "$folder/module/amdgpu.ko" ] || echo "amdgpu $v" > "$folder/module/amdgpu.ko"
+    cp "$folder/module/amdgpu.ko" "$GPUHOST_ROOT/lib/modules/$k/updates/dkms/amdgpu.ko"
     ln -sfn "$v/$k/$ARCH" "$tree/amdgpu/kernel-$k-$ARCH";;
   remove) rm -rf "$tree/amdgpu/$v" "$GPUHOST_ROOT"/lib/modules/*/updates/dkms/amdgpu.ko; rm -f "$tree"/amdgpu/kernel-*;;
 esac

@@ -21,13 +21,15 @@ def test_a_module_counts_where_link_and_file_are_there(root: Path) -> None:
     assert dkms.installed("amdgpu", "9.9.9-other") is None
 
 
-@pytest.mark.parametrize("what", ["file", "link", "empty file"])
+@pytest.mark.parametrize("what", ["file", "link", "empty file", "another file"])
 def test_half_of_it_does_not_count(root: Path, what: str) -> None:
     file = dkms_tree.install(root, "amdgpu", "6.16.13-1.24.04")
     if what == "file":
         file.unlink()
     elif what == "link":
         (root / f"var/lib/dkms/amdgpu/kernel-{RELEASE}-{dkms.arch()}").unlink()
+    elif what == "another file":
+        file.write_bytes(b"stripped of its signature")
     else:
         # What a power cut leaves of a file that was on its way to the disk.
         file.write_bytes(b"")

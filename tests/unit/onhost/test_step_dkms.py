@@ -276,6 +276,16 @@ def test_a_kernel_that_comes_later_is_built_without_touching_the_packages(fake: 
     assert noted(fake, "dpkg") == done
 
 
+def test_a_module_that_was_tampered_with_is_put_back_from_what_was_built(fake: Path, report: Report, root: Path) -> None:
+    step_dkms.run(spec(), report)
+    done = len(noted(fake, "dkms"))
+    (root / f"lib/modules/{RUNNING}/updates/dkms/amdgpu.ko").write_text("stripped of its signature")
+    assert step_dkms.needed(spec())
+    step_dkms.run(spec(), report)
+    assert have() == whole(NEW)
+    assert [line.split()[0] for line in noted(fake, "dkms")[done:]] == ["install"]
+
+
 def test_dpkg_that_a_failing_build_keeps_from_its_work_is_repaired_first(fake: Path, report: Report, root: Path) -> None:
     # ROCm/ROCm#3701: a kernel update, and the driver that is there does not build for it.
     with (root / "var/lib/dpkg/status").open("a") as status:
