@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from control.planner import kernels
-from control.planner.model import DRIVER, Context, Decision, Gpu, Node, Outcome
+from control.planner.model import DRIVER, Context, Decision, Gpu, Node, Outcome, in_names
 
 if TYPE_CHECKING:
     from control.findings import Finding
@@ -39,9 +38,7 @@ def decide(ctx: Context) -> Outcome:
         return Outcome({"gpus": gpus}, [decision], [_refusal(ctx, gpus), *_cpu_only_topology(ctx)])
     chosen, rule, reason = _choose(usable)
     marked = [_mark(gpu, chosen, reason) for gpu in gpus]
-    names = Counter(f"{gpu.name} ({gpu.gfx})" for gpu in marked if gpu.use)
-    choice = ", ".join(f"{count}x {name}" if count > 1 else name for name, count in names.items())
-    decisions = [Decision("gpu", choice, reason, rule), *_partitions(chosen)]
+    decisions = [Decision("gpu", in_names(gpu for gpu in marked if gpu.use), reason, rule), *_partitions(chosen)]
     return Outcome({"gpus": marked}, decisions, _remarks(ctx, marked))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +123,12 @@ class Context:
     def finding(self, finding_id: str, seen: str, **params: Any) -> Finding:
         """A finding about this host."""
         return findings.make(finding_id, self.host, seen, **params)
+
+
+def in_names(gpus: Iterable[Gpu]) -> str:
+    """GPUs for a person, equal ones once: ``2x Instinct MI210 (gfx90a), Radeon VII (gfx906)``."""
+    names = Counter(f"{gpu.name} ({gpu.gfx})" for gpu in gpus)
+    return ", ".join(f"{count}x {name}" if count > 1 else name for name, count in names.items())
 
 
 def in_words(count_bytes: float) -> str:

@@ -17,7 +17,7 @@ def decide(ctx: Context, part: Mapping[str, Any]) -> Outcome:
 
     :param part: the role's part so far: what is wanted depends on whose driver will be at work.
     """
-    if part["driver"] == "none" or ctx.wishes["amdgpu_kernel_parameters"] == "none":
+    if not ctx.used or "none" in (ctx.wishes["amdgpu_driver"], ctx.wishes["amdgpu_kernel_parameters"]):
         return Outcome({"parameters": []})
     wanted = memory.wanted(replace(ctx, parts={**ctx.parts, "amdgpu": dict(part)}))
     loader = (ctx.mapping("kernel").get("boot") or {}).get("loader")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from control.planner import compat, kernels, override
-from control.planner.model import Context, Gpu
+from control.planner.model import Context, Gpu, in_names
 from control.planner.services import enabled
 
 if TYPE_CHECKING:
@@ -207,7 +207,6 @@ def _unlisted(ctx: Context, row: Driver) -> list[Finding]:
     if listed(ctx):
         return []
     here = sorted({family for kernel in ctx.system.kernels for family in kernel.families if family in row.families})
-    names = ", ".join(f"{gpu.name} ({gpu.gfx})" for gpu in ctx.used)
     there = f"chosen cards of {', '.join(here)}" if here else "none"
-    seen = f"{names} and driver {row.version}: for {ctx.system.name} AMD lists {there}"
+    seen = f"{in_names(ctx.used)} and driver {row.version}: for {ctx.system.name} AMD lists {there}"
     return [ctx.finding("GH-DRIVER-UNLISTED", seen)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from control.planner import access, compat, override
-from control.planner.model import PREFIX, SECRETS, Context, Decision, Outcome
+from control.planner.model import PREFIX, SECRETS, Context, Decision, Outcome, in_names
 from control.planner.sources import python_index
 from control.supportfiles import PLACEHOLDER
 
@@ -74,7 +74,7 @@ def _unknown(ctx: Context, name: str, known: list[str]) -> Finding:
 def _placed(ctx: Context, service: Service, reference: str, fit: override.Fit) -> Decision:
     where = "on the GPU" if fit.gpu else "on the processor"
     if len(ctx.used) > 1 and fit.gpu:
-        where = f"on {', '.join(f'{gpu.name} ({gpu.gfx})' for gpu in fit.gpus)}"
+        where = f"on {in_names(fit.gpus)}"
     reason = "gpu: true in its row" if fit.gpu else "its row asks for no GPU" if not service.gpu else "no GPU that fits"
     return Decision(f"service {service.id}", f"{reference} {where}", reason, "service.gpu" if fit.gpu else "service.cpu")
 

@@ -177,6 +177,17 @@ def _leftovers(made: Builder, said: dict[str, Any]) -> None:
         made.write("/etc/adduser.conf", "ADD_EXTRA_GROUPS=1\nEXTRA_GROUPS=video\nEXTRA_GROUPS=render\n")
 
 
+def taken(root: Path, machine: dict[str, Any], cards: dict[str, Any]) -> dict[str, Any]:
+    """The machine's snapshot; what its package sources have is told, since no apt is asked here."""
+    snapshot = built(root, machine, cards).snapshot()
+    if "candidates" in machine:
+        snapshot["candidates"] = {
+            name: [{"version": version, "origin": "Ubuntu"} for version in versions]
+            for name, versions in machine["candidates"].items()
+        }
+    return snapshot
+
+
 def text(snapshot: dict[str, Any]) -> str:
     return json.dumps(snapshot, indent=1) + "\n"
 
@@ -184,18 +195,18 @@ def text(snapshot: dict[str, Any]) -> str:
 def snapshots(root: Path) -> dict[str, dict[str, Any]]:
     """The snapshot of every machine, by id."""
     said = document()
-    return {one["id"]: built(root / one["id"], one["machine"], said["cards"]).snapshot() for one in said["machines"]}
+    return {one["id"]: taken(root / one["id"], one["machine"], said["cards"]) for one in said["machines"]}
 
 
 def main() -> None:
     SNAPSHOTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        taken = snapshots(Path(folder))
-    for stale in {path.stem for path in SNAPSHOTS.glob("*.json")} - set(taken):
+        found = snapshots(Path(folder))
+    for stale in {path.stem for path in SNAPSHOTS.glob("*.json")} - set(found):
         (SNAPSHOTS / f"{stale}.json").unlink()
-    for name, snapshot in taken.items():
+    for name, snapshot in found.items():
         (SNAPSHOTS / f"{name}.json").write_text(text(snapshot), encoding="utf-8")
-    sys.stdout.write(f"{len(taken)} snapshots\n")
+    sys.stdout.write(f"{len(found)} snapshots\n")
 
 
 if __name__ == "__main__":
