@@ -10,13 +10,13 @@ cd /tmp
 apt-get download -qq "$@"
 for deb in ./*.deb; do dpkg-deb --extract "$deb" /borrowed; done
 
-find /srv/amd -type d -name DEBIAN -prune > /trees
-while read -r control; do
-    tree=${control%/DEBIAN}
-    if [ -f "$control/borrow" ]; then
-        while read -r from to; do install -D -m 0755 "/borrowed/$from" "$tree/$to"; done < "$control/borrow"
-        rm "$control/borrow"
-    fi
-    dpkg-deb --root-owner-group -Zgzip -z1 --build "$tree" "$tree.deb" > /dev/null
-    rm -r "$tree"
-done < /trees
+find /srv/amd -path '*/DEBIAN/borrow' > /borrowers
+while read -r borrow; do
+    tree=${borrow%/DEBIAN/borrow}
+    while read -r from to; do install -D -m 0755 "/borrowed/$from" "$tree/$to"; done < "$borrow"
+    rm "$borrow"
+done < /borrowers
+
+find /srv/amd -type d -name DEBIAN -prune | sed 's#/DEBIAN$##' > /trees
+xargs -I '{}' --max-procs="$(nproc)" dpkg-deb --root-owner-group -Znone --build '{}' '{}.deb' < /trees > /dev/null
+xargs rm -r < /trees

@@ -12,6 +12,7 @@ export GNUPGHOME
 trap 'gpgconf --kill gpg-agent; rm -rf "$GNUPGHOME"' EXIT
 gpg --batch --quiet --import "$key"
 # Several at once: AMD's part has a suite for each release, system and trouble.
+# shellcheck disable=SC2016 # the inner shell expands it
 find "$1" -path '*/dists/*' -name Release -print0 \
     | xargs --null --no-run-if-empty --max-args=4 --max-procs="$(nproc)" sh -euc '
         for release; do
