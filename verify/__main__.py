@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from . import monitor
 from .checks import AREAS, CHECKS, run_checks
 from .checks.context import Context
 from .result import FAIL, PASS, Result, document
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m verify", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="run|snapshot|torch")
+    commands = parser.add_subparsers(required=True, metavar="run|snapshot|torch|monitor")
     run = commands.add_parser("run", help="check this host against what was planned for it")
     run.add_argument("--expect", default=EXPECTED, metavar="FILE", help=f"what was planned (default: {EXPECTED})")
     about = "; ".join(f"{check.area}: {check.about}" for check in CHECKS)
@@ -42,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     snapshot.set_defaults(call=_snapshot)
     torch = commands.add_parser("torch", help="PyTorch as this interpreter has it, and sample computations on each device")
     torch.set_defaults(call=_torch)
+    live = commands.add_parser("monitor", help="live figures of GPUs, their processes and services, as JSON lines")
+    monitor.options(live)
+    live.set_defaults(call=monitor.run)
     for command in (run, snapshot, torch):
         command.add_argument("--json", action="store_true", help="one JSON document on standard output")
     return parser
