@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from pathlib import Path
 
 from . import apt_locks, dkms, dpkg, paths
 from .apt_output import Transaction, classify, parse_simulation, parse_sizes, parse_status, problems
 from .finding import FindingError
 from .process import run as run_process
 from .report import Report
+from .siblings import scratch_apt
 
 #: Explicit, because apt-get's own default is not to wait at all.
 _OPTIONS = (
@@ -33,6 +39,30 @@ _QUIET = {
     "LC_ALL": "C.UTF-8",
 }
 KEEP_CONFIGURATION = ("-o", "Dpkg::Options::=--force-confold")
+
+
+#: Options of the transactions inside :func:`trusting`.
+_TRUST: ContextVar[tuple[str, ...]] = ContextVar("_TRUST", default=())
+
+
+@contextlib.contextmanager
+def trusting(authorities: Sequence[str]) -> Iterator[None]:
+    """Inside the block apt trusts these PEM files of the host, too: where what makes a trust store is missing."""
+    if not authorities:
+        yield
+        return
+    texts = [scratch_apt.system_authorities(), *(paths.under(path).read_text(encoding="utf-8") for path in authorities)]
+    with tempfile.TemporaryDirectory(prefix="gpuhost-apt-") as name:
+        # apt fetches as the user _apt, who has to find its way in here.
+        Path(name).chmod(0o755)
+        bundle = Path(name, "authorities.pem")
+        bundle.write_text("\n".join(filter(None, texts)), encoding="utf-8")
+        bundle.chmod(0o644)
+        before = _TRUST.set(("-o", f"Acquire::https::CAInfo={bundle}"))
+        try:
+            yield
+        finally:
+            _TRUST.reset(before)
 
 
 def repair(report: Report) -> None:
@@ -85,7 +115,7 @@ def update(report: Report) -> str:
     :raises FindingError: when a source that gpuhost set up cannot be used.
     """
     report.say("update", "reading the package lists")
-    _, output = run(["apt-get", "update", "-o", "APT::Update::Error-Mode=any", *_OPTIONS], report)
+    _, output = run(["apt-get", "update", "-o", "APT::Update::Error-Mode=any", *_options()], report)
     trouble = problems(output)
     ours = [line for line in trouble if any(uri in line for uri in _our_sources())]
     if ours:
@@ -107,7 +137,7 @@ def simulate(command: list[str], report: Report, trouble: str = "") -> Transacti
     :param trouble: what ``apt-get update`` said; it is the cause when packages cannot be found.
     """
     report.say("plan", "asking apt what would change")
-    code, output = run(["apt-get", "-s", *_OPTIONS, *command], report)
+    code, output = run(["apt-get", "-s", *_options(), *command], report)
     if code:
         id, seen = classify(trouble) if trouble else classify(output)
         raise FindingError(id, seen, report.tail())
@@ -147,7 +177,7 @@ def act(command: list[str], report: Report, size: int, count: int) -> None:
             report.say("install", status.text, round(count * status.percent / 100), count)
 
     no_others = ("-o", "APT::Get::AutomaticRemove=false")
-    argv = ["apt-get", *_OPTIONS, *no_others, "-o", "APT::Status-Fd={status_fd}", *command]
+    argv = ["apt-get", *_options(), *no_others, "-o", "APT::Status-Fd={status_fd}", *command]
     lines: list[str] = []
 
     def hear(line: str) -> None:
@@ -181,6 +211,10 @@ def run(argv: list[str], report: Report, quiet: bool = False) -> tuple[int, str]
             report.log(line)
 
     return run_process(argv, hear, env=_environment()), "\n".join(lines)
+
+
+def _options() -> list[str]:
+    return [*_OPTIONS, *_TRUST.get()]
 
 
 def _environment() -> dict[str, str]:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from . import apt_output
-
-try:
-    from ansible.module_utils.verify import scratch_apt
-except ImportError:
-    from verify import scratch_apt
+from .siblings import scratch_apt
 
 LIMIT_S = 60
 #: Only the release file is fetched, no package list.

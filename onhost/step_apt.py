@@ -24,12 +24,18 @@ def needed(spec: Spec) -> bool:
 def run(spec: Spec, report: Report) -> dict[str, Any]:
     """All packages of ``spec`` are installed; ``{"installed": […]}`` names what this transaction added.
 
+    ``ca`` names PEM files on the host that are trusted for this, whether or not the host has a trust store by now.
     For kernels that come with them dkms does not build the module ``passing_over`` names: its own step does that.
 
     :raises FindingError: ``GH-APT-…``, ``GH-DPKG-INTERRUPTED`` or ``GH-DISK-FULL``; where the simulation
         shows that a package not in ``remove_allowed`` would go or be downgraded, or that ``/boot`` has no room for a
         kernel that comes (``GH-BOOT-FULL``), nothing was changed.
     """
+    with apt_work.trusting(spec.get("ca") or []):
+        return _install(spec, report)
+
+
+def _install(spec: Spec, report: Report) -> dict[str, Any]:
     names = _checked(spec["packages"])
     apt_work.repair(report)
     trouble = apt_work.update(report) if spec.get("update", True) else ""

@@ -76,9 +76,7 @@ def start(step: str) -> bool:
 
 def _systemctl(*arguments: str) -> str:
     try:
-        asked = subprocess.run(
-            ["systemctl", *arguments], capture_output=True, text=True, timeout=30, check=False
-        )
+        asked = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, timeout=30, check=False)
     except FileNotFoundError:
         return ""
     return asked.stdout

@@ -120,8 +120,6 @@ def missing_packages(ctx: Context) -> set[str]:
     """Packages that the plan's roles install and that the host does not have, as the plan names them (``name=version``)."""
     keys = ("packages", "kernel_packages")
     wanted = {name for part in ctx.parts.values() for key in keys for name in part.get(key) or []}
-    if ctx.parts["sources"]["ca_certificates"]:
-        wanted |= set(ctx.system.packages["certificates"].names)
     gone = {name for part in ctx.parts.values() for name in part.get("remove") or []}
     return {name for name in wanted if not _there(ctx, name) or name.partition("=")[0] in gone}
 

@@ -33,7 +33,10 @@ def python_index(ctx: Context) -> str:
 def decide(ctx: Context) -> Outcome:
     """The part of the role ``sources``, and what the network probe found wrong."""
     apt, found = _apt(ctx), network(ctx)
-    part = {"ca_certificates": _certificates(ctx.wishes["sources_ca_certificates"]), "apt": apt}
+    certificates = _certificates(ctx.wishes["sources_ca_certificates"])
+    # What makes a trust store of them, which a bare system may lack.
+    packages = ctx.system.packages["certificates"].names if certificates else []
+    part = {"ca_certificates": certificates, "packages": list(packages), "apt": apt}
     if not apt:
         return Outcome(part, [Decision("packages", "the host's own sources", "no mirror is set", "sources.own")], found)
     reason = "sources_apt_url is set; its key has the pinned fingerprint"

@@ -46,7 +46,10 @@ APT_GET = """#!/bin/sh
 echo "$*" >> "$FAKE/apt"
 all=" $* "
 for argument; do
-  case $argument in APT::Status-Fd=*) fd=${argument#APT::Status-Fd=};; esac
+  case $argument in
+    APT::Status-Fd=*) fd=${argument#APT::Status-Fd=};;
+    Acquire::https::CAInfo=*) cat "${argument#*=}" >> "$FAKE/authorities";;
+  esac
   package=$argument
 done
 case $all in

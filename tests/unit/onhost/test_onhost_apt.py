@@ -13,6 +13,7 @@ from onhost.apt_output import Status, classify, parse_candidates, parse_simulati
 from onhost.finding import FindingError
 from onhost.report import Report
 from tests.unit.onhost.fake_host import FakeHost
+from verify import scratch_apt
 
 
 @pytest.fixture
@@ -142,6 +143,25 @@ def test_the_transaction_waits_for_locks_keeps_configuration_and_removes_nothing
     for option in ("--no-remove", "--no-install-recommends", "DPkg::Lock::Timeout=600", "Dpkg::Options::=--force-confold"):
         assert option in words
     assert not [word for word in words if "unsafe" in word]
+
+
+def test_a_transaction_trusts_the_sites_authorities_where_the_host_has_no_trust_store(
+    host: FakeHost, report: Report, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scratch_apt, "SYSTEM_AUTHORITIES", str(root / "none.crt"))
+    (root / "site.crt").write_text("the site's\n")
+    step_apt.run({"packages": ["tool"], "ca": ["/site.crt"]}, report)
+    told = [[word for word in call.split() if word.startswith("Acquire::https::CAInfo=")] for call in host.noted("apt")]
+    asking = [words for words, call in zip(told, host.noted("apt"), strict=True) if "--print-uris" not in call]
+    assert asking
+    assert all(asking)
+    assert set(host.noted("authorities")) == {"the site's"}
+    assert not Path(asking[0][0].partition("=")[2]).exists()
+
+
+def test_a_transaction_of_a_host_without_such_authorities_is_told_of_none(host: FakeHost, report: Report) -> None:
+    step_apt.run({"packages": ["tool"]}, report)
+    assert "CAInfo" not in " ".join(host.noted("apt"))
 
 
 def test_a_source_of_ours_that_fails_stops_the_step(host: FakeHost, report: Report, root: Path) -> None:

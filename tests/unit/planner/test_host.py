@@ -267,6 +267,16 @@ def test_certificates_with_one_name_get_two(make: Make) -> None:
     assert [one["name"] for one in part["ca_certificates"]] == ["site-ca", "site-ca-2"]
 
 
+def test_a_site_with_authorities_gets_what_makes_a_trust_store_of_them(make: Make) -> None:
+    def without(host: dict[str, Any]) -> None:
+        host["packages"].pop("ca-certificates", None)
+
+    plan = make(RX6600, without, sources_ca_certificates=["/a/site.crt"])
+    assert plan.roles["sources"]["packages"] == ["ca-certificates"]
+    assert "ca-certificates" in {item["name"] for item in plan.cost["items"]}
+    assert make(RX6600, without).roles["sources"]["packages"] == []
+
+
 @pytest.mark.parametrize(
     ("edit", "finding", "level"),
     [
