@@ -110,7 +110,11 @@ def test_every_recipe_of_the_repository_can_be_read_and_says_what_it_stands_in_f
 
 
 def test_every_image_that_is_pulled_has_a_stand_in_under_its_very_name() -> None:
-    known = [f"{row.image}:{row.tag}" for row in support.load().images if row.tag]
+    table = support.load()
+    used = {service.image for service in table.services()}
+    used |= {base for row in table.images if row.built for base in (row.built.gpu_base, row.built.cpu_base)}
+    known = [f"{row.image}:{row.tag}" for row in table.images if row.tag and row.id in used]
+    assert known
     offered = {name for recipe in recipes.stand_ins().values() for name in recipes.answers_for(recipe, known)}
     assert set(known) <= offered
 
