@@ -638,6 +638,12 @@ _WARNINGS = _passing(
         "nothing to do if you want it; otherwise set amdgpu_driver to inbox, the kernel's own",
     ),
     (
+        "GH-DRIVER-CAUTION",
+        "A release of AMD's driver that nobody gets without asking",
+        "the truth table has a reservation about it; its repository may be gone",
+        "leave amdgpu_driver_version empty for the newest release without one",
+    ),
+    (
         "GH-DRIVER-UNTRIED",
         "It is not known whether the driver builds for the kernel",
         "a build in a scratch folder comes first: if it fails, nothing has changed",

@@ -139,7 +139,8 @@ class Driver(Row):
 
     ``directory`` is its folder in the repository. ``package_version``: exact version of amdgpu-dkms; ``{release}`` is the
     system's :attr:`VendorName.release`. ``kernel_base``: the kernel that its source is of; ``kernel_max``: the newest series
-    that it is known to build for. ``rocm``: the userspace releases that AMD supports with it.
+    that it is known to build for. ``rocm``: the userspace releases that AMD supports with it. ``caution``: why nobody gets
+    it without asking for it.
     """
 
     id: str
@@ -157,6 +158,7 @@ class Driver(Row):
     systems: list[str]
     families: list[Family]
     released: date | None = None
+    caution: str = ""
 
     @property
     def newest_kernel(self) -> Version | None:

@@ -44,12 +44,13 @@ def choose(ctx: Context, kernel: str | None) -> Choice:
     if not rows:
         return Choice(None, [_no_system(ctx)])
     fitting = [row for row in rows if covers(row, kernel) and not misfits(ctx, row, kernel)]
+    sound = [row for row in fitting if not row.caution]
     if not wish:
-        if not fitting:
-            return Choice(None, [_no_release(ctx, rows[0], misfits(ctx, rows[0], kernel), "")])
-        best = min(fitting, key=lambda row: _compromises(ctx, row))
+        if not sound:
+            return Choice(None, [_no_release(ctx, rows[0], misfits(ctx, rows[0], kernel) or [rows[0].caution], "")])
+        best = min(sound, key=lambda row: _compromises(ctx, row))
         return Choice(best, _unlisted(ctx, best))
-    near, asked = nearest(wish, fitting), ctx.table.driver_by_version(wish)
+    near, asked = nearest(wish, sound), ctx.table.driver_by_version(wish)
     if asked is None or asked not in rows:
         there = ", ".join(str(row.version) for row in rows)
         seen = f"amdgpu_driver_version is {wish}; for {ctx.system.name} the truth table has {there}"
@@ -198,9 +199,12 @@ def _no_release(ctx: Context, row: Driver, wrong: list[str], near: str) -> Findi
 
 
 def _untried(ctx: Context, row: Driver, kernel: str | None) -> list[Finding]:
-    if covers(row, kernel) is not None:
-        return []
-    return [ctx.finding("GH-DRIVER-UNTRIED", f"AMD's driver {row.version} and the kernel {kernel}")]
+    found = []
+    if covers(row, kernel) is None:
+        found.append(ctx.finding("GH-DRIVER-UNTRIED", f"AMD's driver {row.version} and the kernel {kernel}"))
+    if row.caution:
+        found.append(ctx.finding("GH-DRIVER-CAUTION", f"amdgpu_driver_version is {row.version}: {row.caution}"))
+    return found
 
 
 def _unlisted(ctx: Context, row: Driver) -> list[Finding]:

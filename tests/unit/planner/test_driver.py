@@ -205,8 +205,8 @@ def test_only_the_roles_keys_are_in_the_plan(make: Make) -> None:
 @pytest.mark.parametrize(
     ("release", "changed", "version"),
     [
-        ("6.8.0-64-generic", {}, "31.60.0"),
-        ("6.8.0-64-generic", {"rocm_version": "7.2.4"}, "31.60.0"),
+        ("6.8.0-64-generic", {}, "31.50.0"),
+        ("6.8.0-64-generic", {"rocm_version": "7.2.4"}, "31.50.0"),
         ("6.8.0-64-generic", {"rocm_version": "6.4.4"}, "30.30.4"),
         ("6.8.0-64-generic", {"rocm_version": "6.2.0", "services_enabled": []}, "30.10.2"),
         ("6.17.0-14-generic", {"rocm_version": "6.4.4"}, "30.30.4"),
@@ -231,7 +231,7 @@ def test_a_rocm_of_amds_that_stays_has_its_say_in_the_release(make: Make) -> Non
     [
         (NOBLE, (edits.kernel("6.18.2-061802-generic"),), "30.30.3", "GH-DRIVER-VERSION", "up to 6.17", "31.40.0"),
         (NOBLE, (), "29.9", "GH-DRIVER-VERSION", "amdgpu_driver_version is 29.9", "amdgpu_driver_version: 30.10"),
-        (NOBLE, (), "latest", "GH-DRIVER-VERSION", "amdgpu_driver_version is latest", "31.60.0"),
+        (NOBLE, (), "latest", "GH-DRIVER-VERSION", "amdgpu_driver_version is latest", "31.50.0"),
         (NOBLE, (edits.kernel("7.9.0-1-generic"),), "", "GH-DRIVER-VERSION", "7.9.0-1-generic is newer", "inbox"),
         (RX6600, (), "6.2.0", "GH-DRIVER-VERSION", "Debian 12", "6.3.1"),
     ],
@@ -288,7 +288,7 @@ def test_a_release_of_which_it_is_not_known_where_it_builds_is_told_and_taken_by
 def test_a_site_with_a_mirror_of_its_own_gets_its_address_and_key(make: Make) -> None:
     wish = {"sources_amd_driver_url": "https://mirror.example/amdgpu/", "amdgpu_driver": "dkms"}
     (repository,) = make(NOBLE, **wish).roles["amdgpu"]["repositories"]
-    assert repository["url"] == "https://mirror.example/amdgpu/31.60/ubuntu"
+    assert repository["url"] == "https://mirror.example/amdgpu/31.50/ubuntu"
     assert repository["key"]["url"].startswith("https://repo.radeon.com/")
     wish |= {"sources_amd_key": "/keys/amd.asc", "sources_amd_key_fingerprint": "ab12 " * 10}
     (repository,) = make(NOBLE, **wish).roles["amdgpu"]["repositories"]
@@ -297,7 +297,7 @@ def test_a_site_with_a_mirror_of_its_own_gets_its_address_and_key(make: Make) ->
 
 def test_what_the_driver_is_fetched_from_has_to_be_reached(make: Make) -> None:
     urls = make(NOBLE, amdgpu_driver="dkms").needs_urls
-    assert "https://repo.radeon.com/amdgpu/31.60/ubuntu/dists/noble/Release" in urls
+    assert "https://repo.radeon.com/amdgpu/31.50/ubuntu/dists/noble/Release" in urls
 
 
 def test_the_cost_of_amds_driver_is_its_packages_its_headers_and_its_build(make: Make) -> None:
@@ -305,7 +305,7 @@ def test_the_cost_of_amds_driver_is_its_packages_its_headers_and_its_build(make:
         return [item["name"] for item in plan.cost["items"]]
 
     plan = make(NOBLE, amdgpu_driver="dkms")
-    assert {"headers of 6.14.0-37-generic", "AMD's driver 31.60.0", "its build"} <= set(names(plan))
+    assert {"headers of 6.14.0-37-generic", "AMD's driver 31.50.0", "its build"} <= set(names(plan))
     there = (edits.dkms("30.30.4"), edits.packages(amdgpu_dkms_firmware="1"))
     same = make(NOBLE, *there, amdgpu_driver="dkms", amdgpu_driver_version="30.30.4")
     assert "AMD's driver 30.30.4" not in names(same)
@@ -330,3 +330,10 @@ def test_the_plan_for_the_driver_stays_the_same_once_it_is_carried_out(make: Mak
     afterwards = make(NOBLE, *steps, amdgpu_driver=wish, amdgpu_driver_version="30.30.4")
     assert part(before) == part(afterwards)
     assert before.roles["amdgpu"]["driver"] == ("inbox" if wish == "inbox" else "dkms")
+
+
+def test_a_release_with_a_reservation_is_for_those_who_ask_for_it(make: Make) -> None:
+    asked = make(NOBLE, amdgpu_driver="dkms", amdgpu_driver_version="31.60.0")
+    assert driver(asked) == ("dkms", "31.60.0")
+    assert "GH-DRIVER-CAUTION" in ids(asked, "warn")
+    assert "GH-DRIVER-CAUTION" not in ids(make(NOBLE, amdgpu_driver="dkms"))

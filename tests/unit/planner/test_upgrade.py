@@ -50,10 +50,10 @@ def vendor_rocm(host: dict[str, Any]) -> None:
     [
         ((edits.dkms("30.30.4"),), {}, "none", None, "driver.keep-dkms"),
         ((edits.dkms("30.30.4", ours=True),), {}, "dkms", "30.30.4", "driver.keep-own"),
-        ((edits.dkms("30.30.4"),), {"amdgpu_driver": "dkms"}, "dkms", "31.60.0", "driver.dkms.asked"),
+        ((edits.dkms("30.30.4"),), {"amdgpu_driver": "dkms"}, "dkms", "31.50.0", "driver.dkms.asked"),
         ((edits.dkms("30.30.4"),), {"amdgpu_driver_version": "30.20"}, "dkms", "30.20.0", "driver.dkms.upgrade"),
-        (OLD, {"rocm_version": "7.2.4", "services_enabled": []}, "dkms", "31.60.0", "driver.dkms.upgrade"),
-        (OLD, {}, "dkms", "31.60.0", "driver.dkms.upgrade"),
+        (OLD, {"rocm_version": "7.2.4", "services_enabled": []}, "dkms", "31.50.0", "driver.dkms.upgrade"),
+        (OLD, {}, "dkms", "31.50.0", "driver.dkms.upgrade"),
         (OLD, {"services_enabled": []}, "none", None, "driver.keep-dkms"),
     ],
     ids=["works", "works and is ours", "asked", "another release", "a ROCm that is too new", "a program", "no program"],
