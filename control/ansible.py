@@ -33,12 +33,15 @@ def playbook(
     return [*command, str(PLAYBOOKS_DIR / f"{name}.yml")]
 
 
-def environment(base: Mapping[str, str], run_dir: Path) -> dict[str, str]:
-    """``base`` with what a recorded run needs on top."""
+def environment(base: Mapping[str, str], run_dir: Path, recorded: bool = True) -> dict[str, str]:
+    """``base`` with what a run needs on top.
+
+    :param recorded: whether events and outcome go into ``run_dir``; not for what is done after a run that is there already.
+    """
     return {
         **base,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_CALLBACKS_ENABLED": "gpuhost",
+        **({"ANSIBLE_CALLBACKS_ENABLED": "gpuhost"} if recorded else {}),
         # The log is for reading: no colours, no columns of the terminal that nobody sees.
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_FORCE_COLOR": "0",

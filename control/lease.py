@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import socket
 from pathlib import Path
 from typing import Any
 
-from control.actions import run_dir
+from control.actions import record, run_dir
+
+#: Of the run folder: ``{"held": bool}`` for each host that the run took.
+NOTES = "leases"
 
 
 def owner() -> dict[str, Any]:
@@ -34,6 +38,17 @@ def dead_holder(lease: dict[str, Any] | None) -> dict[str, Any]:
     if not holder or holder.get("machine_id") != _machine_id():
         return {}
     return {} if _start_time(int(holder["pid"])) == holder["start_time"] else holder
+
+
+def note(host: str, held: bool) -> None:
+    """The run folder says whether this run holds ``host``; nothing happens without one."""
+    record(NOTES, host, {"held": held})
+
+
+def held_in(folder: Path) -> list[str]:
+    """Hosts that the run of this folder took and did not give back."""
+    notes = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (folder / NOTES).glob("*.json")}
+    return sorted(host for host, one in notes.items() if one["held"])
 
 
 def _run_pid() -> int:

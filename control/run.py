@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,13 +17,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from control import ansible, findings
+from control import ansible, findings, lease
 from control.exitcodes import ExitCode, worst
 from control.inventory import BadInputError, Selection, select
 from control.paths import REPORTS_DIR, ROOT
 from control.progress import Display, display
 
 _PR_SET_PDEATHSIG = 1
+#: Long enough to reach hosts and say one thing to each.
+GIVE_BACK_SECONDS = 60
 
 #: How a host ended, and the code that says so.
 CODES = {
@@ -89,8 +92,11 @@ def execute(request: Request) -> Run:
     )
     # Asked before the display draws: Ansible's own prompt would be drawn over.
     password = getpass.getpass("sudo password for the hosts: ") if request.ask_sudo else None
-    with display(folder, selection.hosts, request.command, quiet=request.quiet) as shown:
-        returncode = _spawn(command, folder, shown, password)
+    try:
+        with display(folder, selection.hosts, request.command, quiet=request.quiet) as shown:
+            returncode = _spawn(command, folder, shown, password)
+    finally:
+        _give_back(folder, selection, password)
     run = _collect(folder, request.command, selection, returncode, time.monotonic() - started)
     _write_run(folder, request, selection, run)
     _point_latest(folder)
@@ -98,6 +104,52 @@ def execute(request: Request) -> Run:
 
 
 def _spawn(command: list[str], folder: Path, shown: Display, password: str | None) -> int:
+    with _start(command, folder, password) as process:
+        try:
+            while process.poll() is None:
+                shown.refresh()
+                time.sleep(0.1)
+        except BaseException:
+            # The steps on the hosts go on by themselves; only our side stops.
+            process.send_signal(signal.SIGINT)
+            _end(process, 10)
+            raise
+    shown.refresh()
+    return process.returncode
+
+
+def _give_back(folder: Path, selection: Selection, password: str | None) -> None:
+    """Hosts that the run still holds, because it was interrupted, are free for others; those at work when that is done.
+
+    A run that ends by itself gives its hosts back, but for one that it lost the connection to.
+    """
+    held = [host for host in lease.held_in(folder) if host not in _lost_contact(folder)]
+    if not held:
+        return
+    print(f"gpuhost: giving back {', '.join(held)}; interrupt once more to leave that", file=sys.stderr)
+    command = ansible.playbook("release", selection.inventories, limit=held)
+    with _start(command, folder, password, recorded=False) as process:
+        _end(process, GIVE_BACK_SECONDS)
+
+
+def _lost_contact(folder: Path) -> set[str]:
+    path = folder / "events.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    events = [json.loads(line) for line in lines if line.endswith("\n")]  # a kill may have cut the last one
+    return {event["host"] for event in events if event["event"] == "unreachable"}
+
+
+def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """The process has ended, by itself within ``seconds`` or by force."""
+    try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=seconds)
+    finally:
+        process.kill()
+
+
+def _start(command: list[str], folder: Path, password: str | None, recorded: bool = True) -> subprocess.Popen[bytes]:
+    """Ansible, with what it says in the run's log."""
     handed: tuple[int, ...] = ()
     if password is not None:
         # Through a pipe: neither the command line nor the environment nor a file holds it.
@@ -105,9 +157,9 @@ def _spawn(command: list[str], folder: Path, shown: Display, password: str | Non
         os.write(writing, f"{password}\n".encode())
         os.close(writing)
         handed, command = (reading,), [*command, "--become-password-file", f"/dev/fd/{reading}"]
-    environment = ansible.environment(os.environ, folder) | {"GPUHOST_RUN_PID": str(os.getpid())}
-    with (folder / "ansible.log").open("wb") as log:
-        process = subprocess.Popen(
+    environment = ansible.environment(os.environ, folder, recorded) | {"GPUHOST_RUN_PID": str(os.getpid())}
+    with (folder / "ansible.log").open("ab") as log:
+        return subprocess.Popen(
             command,
             cwd=ROOT,
             env=environment,
@@ -116,19 +168,6 @@ def _spawn(command: list[str], folder: Path, shown: Display, password: str | Non
             preexec_fn=_die_with_parent,
             pass_fds=handed,
         )
-        try:
-            while process.poll() is None:
-                shown.refresh()
-                time.sleep(0.1)
-        except BaseException:
-            # The steps on the hosts go on by themselves; only our side stops.
-            process.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=10)
-            process.kill()
-            raise
-    shown.refresh()
-    return process.returncode
 
 
 def _die_with_parent() -> None:

@@ -1,4 +1,4 @@
-"""The lease: which controller works on this host. It keeps a second one out, and never outlives its owner."""
+"""The lease: which controller works on this host. It keeps a second one out, and never outlives its owner and its units."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ Owner = dict[str, Any]
 
 
 def read() -> dict[str, Any] | None:
-    """``{owner, since, heartbeat, boot_id, silent_seconds}``, or ``None`` when nobody holds the host."""
+    """``{owner, since, heartbeat, boot_id, left, silent_seconds}``, or ``None`` when nobody holds the host.
+
+    ``left``: the owner has ended, and the host is held for the units that it began.
+    """
     lease = files.read_json(paths.lease())
     if not isinstance(lease, dict) or "owner" not in lease:
         return None
@@ -43,7 +46,7 @@ def acquire(
         lease = files.read_json(paths.lease()) or {}
         holder = lease.get("owner") or {}
         if holder and not _same(holder, owner) and not _stale(lease, owner, takeover_seconds, dead_owner or {}, at_work):
-            raise FindingError("GH-LOCKED", _told(lease))
+            raise FindingError("GH-LOCKED", _told(lease, at_work))
         mine = _same(holder, owner)
         since = lease["since"] if mine else now()
         _store(owner, since)
@@ -55,14 +58,20 @@ def touch() -> None:
     with files.locked(_lock()):
         lease = files.read_json(paths.lease()) or {}
         if lease.get("owner") and lease.get("boot_id") == boot_id():
-            _store(lease["owner"], lease["since"])
+            _store(lease["owner"], lease["since"], left=bool(lease.get("left")))
 
 
-def release(owner: Owner) -> bool:
-    """``owner`` does not hold the host; whether it did. Another's lease stays."""
+def release(owner: Owner, at_work: Callable[[], list[str]] = units.active) -> bool:
+    """``owner`` does not hold the host; whether it did, and does not now. Another's lease stays.
+
+    Where a unit of ours is at work, the host is held for it, until it has ended.
+    """
     with files.locked(_lock()):
         lease = files.read_json(paths.lease()) or {}
         if not _same(lease.get("owner") or {}, owner):
+            return False
+        if at_work():
+            _store(owner, lease["since"], left=True)
             return False
         paths.lease().unlink()
         if [path.name for path in paths.state().iterdir()] == [_lock().name]:
@@ -77,7 +86,7 @@ def _stale(lease: dict[str, Any], owner: Owner, limit: float, dead: Owner, at_wo
         return True
     if _same(lease["owner"], dead) and dead.get("machine_id") == owner.get("machine_id"):
         return True
-    return _silence(lease) > limit and not at_work()
+    return (lease.get("left") or _silence(lease) > limit) and not at_work()
 
 
 def _silence(lease: dict[str, Any]) -> float:
@@ -87,9 +96,10 @@ def _silence(lease: dict[str, Any]) -> float:
     return max(0.0, uptime() - float(lease.get("uptime") or 0.0))
 
 
-def _store(owner: Owner, since: str) -> None:
+def _store(owner: Owner, since: str, left: bool = False) -> None:
     document = {
         "owner": owner,
+        "left": left,
         "since": since,
         "heartbeat": now(),
         "uptime": uptime(),
@@ -98,12 +108,13 @@ def _store(owner: Owner, since: str) -> None:
     files.write_json(paths.lease(), document, mode=0o644)
 
 
-def _told(lease: dict[str, Any]) -> str:
+def _told(lease: dict[str, Any], at_work: Callable[[], list[str]]) -> str:
     holder = lease.get("owner") or {}
+    heard = f"last heard of {_silence(lease):.0f} s ago"
+    state = f"which ended; {', '.join(at_work())} is at work" if lease.get("left") else heard
     return (
         f"{holder.get('user', 'somebody')} on {holder.get('controller', 'an unknown controller')} "
-        f"has worked on it since {lease.get('since')} "
-        f"(run {holder.get('run')}, last heard of {_silence(lease):.0f} s ago)"
+        f"has worked on it since {lease.get('since')} (run {holder.get('run')}, {state})"
     )
 
 

@@ -21,4 +21,7 @@ class ActionModule(Action):
             "owner": lease.owner(),
             "dead_owner": lease.dead_holder(task_vars.get("gpuhost_lease")),
         }
-        return self.module("gpuhost_lease", arguments, task_vars)
+        result = self.module("gpuhost_lease", arguments, task_vars)
+        if not result.get("failed"):
+            lease.note(task_vars["inventory_hostname"], held=arguments["state"] == "held")
+        return result

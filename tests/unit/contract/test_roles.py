@@ -144,8 +144,8 @@ def test_a_role_ends_with_its_own_seal(role: str) -> None:
 
 
 def test_what_was_there_before_is_noted_before_the_first_role() -> None:
-    play = repository.load(ROLES_DIR.parent / "playbooks" / "site.yml")[-1]
-    assert any("gpuhost_baseline" in task for task in play["pre_tasks"])
+    (work,) = repository.load(ROLES_DIR.parent / "playbooks" / "site.yml")[-1]["tasks"]
+    assert "gpuhost_baseline" in work["block"][0]
 
 
 @every_acting_role

@@ -34,8 +34,8 @@ def test_a_free_host_can_be_held_and_given_back(root: Path) -> None:
     assert held is not None
     assert held["owner"] == owner()
     assert not lease.acquire(owner())
-    assert not lease.release(owner("r2"))
-    assert lease.release(owner())
+    assert not lease.release(owner("r2"), at_work=nobody)
+    assert lease.release(owner(), at_work=nobody)
     assert lease.read() is None
 
 
@@ -82,6 +82,23 @@ def test_of_two_that_saw_the_same_dead_holder_only_the_first_takes_its_place(roo
         lease.acquire(owner("r3"), dead_owner=owner(), at_work=nobody)
 
 
+def test_a_run_that_ends_while_its_unit_is_at_work_leaves_the_host_to_the_unit(root: Path) -> None:
+    lease.acquire(owner())
+    assert not lease.release(owner(), at_work=lambda: ["rocm-packages"])
+    with pytest.raises(FindingError, match=r"ada on desk .* \(run r1, which ended; rocm-packages is at work\)") as caught:
+        lease.acquire(owner("r2"), at_work=lambda: ["rocm-packages"])
+    assert caught.value.id == "GH-LOCKED"
+    assert lease.acquire(owner("r2"), at_work=nobody)
+
+
+def test_a_run_that_comes_back_to_what_it_left_holds_it_again(root: Path) -> None:
+    lease.acquire(owner())
+    lease.release(owner(), at_work=lambda: ["rocm-packages"])
+    assert not lease.acquire(owner(), at_work=nobody)
+    with pytest.raises(FindingError):
+        lease.acquire(owner("r2"), at_work=nobody)
+
+
 def test_work_on_the_host_is_a_heartbeat(root: Path) -> None:
     lease.acquire(owner())
     silent(900)
@@ -92,5 +109,5 @@ def test_work_on_the_host_is_a_heartbeat(root: Path) -> None:
 
 def test_the_last_release_leaves_no_trace(root: Path) -> None:
     lease.acquire(owner())
-    lease.release(owner())
+    lease.release(owner(), at_work=nobody)
     assert not paths.state().exists()

@@ -26,7 +26,8 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
 
     def run(plays: list[dict[str, Any]], hosts: Mapping[str, Variables]) -> Path:
         folder = tmp_path_factory.mktemp("run")
-        inventory = {name: {"ansible_connection": "local", **variables} for name, variables in hosts.items()}
+        here = {"ansible_connection": "local", "ansible_become": False}
+        inventory = {name: {**here, **variables} for name, variables in hosts.items()}
         (folder / "hosts.yml").write_text(yaml.safe_dump({"gpuhost": {"hosts": inventory}}))
         (folder / "play.yml").write_text(yaml.safe_dump(plays))
         ansible = str(Path(sys.executable).with_name("ansible-playbook"))
