@@ -12,6 +12,7 @@ ns = Collection(
     host.status,
     host.drift,
     host.info,
+    host.monitor,
     host.services,
     host.remove,
     lab,

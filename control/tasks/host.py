@@ -134,6 +134,36 @@ def info(c: Context, host: str = "", site: str = "", json: bool = False, ask_sud
     _end(survey.info(survey.Options(Target(host, site, ask_sudo), json=json)))
 
 
+@task(
+    help={
+        **_COMMON,
+        "once": "Look once instead of until Ctrl-C",
+        "interval": "Seconds from one look to the next (0.5; 5 where the output is no terminal)",
+        "json": "One JSON document with --once, else one per line and look",
+    }
+)
+def monitor(
+    c: Context,
+    host: str = "",
+    site: str = "",
+    once: bool = False,
+    interval: float = 0.0,
+    json: bool = False,
+    ask_sudo: bool = False,
+) -> None:
+    """Show live what the GPUs do: load, memory, heat, processes.
+
+    Also the services' state. Needs nothing on the hosts but Python. Ctrl-C ends it.
+
+    Examples:  ./gpuhost monitor --site lab        ./gpuhost monitor --once --json
+    """
+    from control.commands.common import Target
+    from control.commands.monitor import Options
+    from control.commands.monitor import monitor as command
+
+    _end(command(Options(Target(host, site, ask_sudo), once=once, json=json, interval=interval)))
+
+
 @task(help=_COMMON)
 def services(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
     """The services of the hosts: their state and their addresses.

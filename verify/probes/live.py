@@ -26,12 +26,15 @@ class LiveGpu:
         self.driver = driver.rsplit("/", 1)[-1] if driver else None
         self.hwmon = next(host.glob(f"{self.folder}/hwmon/hwmon*"), None)
         self.sensors = {kind: self._labels(kind) for kind in ("temp", "freq")}
+        # The limits are the driver's own numbers: reading them wakes nothing.
+        limits = {name: self._celsius(path.replace("_input", "_crit")) for name, path in self.sensors["temp"].items()}
         self.head = {
             "pci": pci,
             "device_id": pci_id(host, pci, "device"),
             "revision": pci_id(host, pci, "revision"),
             "driver": self.driver,
             "simulated": host.simulated,
+            "temperature_limits": {name: celsius for name, celsius in limits.items() if celsius},
         }
 
     def _labels(self, kind: str) -> dict[str, str]:

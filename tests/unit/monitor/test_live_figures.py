@@ -54,7 +54,7 @@ def test_every_kind_of_card_shows_what_it_has_and_nothing_else(tmp_path: Path, n
 
 
 def test_a_gpu_that_sleeps_is_not_asked_for_its_sensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trees.add_card(tmp_path, "rx6700m-asleep")
+    trees.add_card(tmp_path, "rx6800m-asleep")
     host = trees.Tree(tmp_path)
     (gpu,) = live.live_gpus(host)
     read = noted(host, "text", monkeypatch)
