@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,39 @@ from control.lab.vm.machine import Machine
 from control.lab.vm.spec import VmSpec
 
 Make = Callable[[VmSpec], Machine]
+_KEYRING = "/etc/apt/keyrings/gpuhost-lab-test.asc"
+_AUTHORITY = "/etc/ssl/certs/gpuhost-lab-test.crt"
+
+
+def use_mirror(machine: Machine) -> None:
+    """apt on the machine knows the lab's mirror, by hand: for tests of what is below gpuhost's own roles."""
+    from control.lab import names
+    from control.lab.files import File, archive
+
+    suite = machine.run(". /etc/os-release && echo $VERSION_CODENAME").strip()
+    source = (
+        f"Types: deb\nURIs: {names.APT_URL}\nSuites: {suite}\nComponents: {' '.join(names.APT_COMPONENTS)}\n"
+        f"Signed-By: {_KEYRING}\n"
+    )
+    files = {
+        _AUTHORITY: names.CA_CERTIFICATE.read_text(),
+        _KEYRING: names.APT_KEY.read_text(),
+        "/etc/apt/apt.conf.d/90gpuhost-lab-test": f'Acquire::https::CaInfo "{_AUTHORITY}";\n',
+        "/etc/apt/sources.list.d/gpuhost-lab-test.sources": source,
+    }
+    machine.shell.send(archive({path.lstrip("/"): File(text) for path, text in files.items()}))
+
+
+def ansible(host: str, module: str, arguments: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """One Ansible module, run on a host of the lab's site as any play would."""
+    from control.lab import names
+    from control.paths import ROOT
+
+    command = [str(ROOT / ".venv" / "bin" / "ansible"), "-i", str(names.SITE_DIR), host, "-m", module]
+    return subprocess.run(
+        [*command, *(["-a", arguments] if arguments else []), *more],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

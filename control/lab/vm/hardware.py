@@ -75,7 +75,7 @@ class Hardware:
         }  # fmt: skip
         words = [
             EMULATOR, "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none",
-            "-machine", f"q35,vmport=off,smm={'on' if self.secure_boot else 'off'}",
+            "-machine", f"q35,vmport=off,sata=off,smbus=off,usb=off,smm={'on' if self.secure_boot else 'off'}",
             "-accel", _ACCELERATOR[self.accelerator], "-cpu", _CPU[self.accelerator],
             "-smp", str(_CPUS), "-m", str(self.memory_mib),
             "-blockdev", json.dumps(disk),

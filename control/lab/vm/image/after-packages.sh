@@ -38,7 +38,10 @@ printf 'nameserver 127.0.0.1\n' >"$root/etc/resolv.conf"
 chroot "$root" systemctl enable systemd-networkd.service ssh.service
 # Masked: consoles that nobody sits at, and what would hold apt's lock or the disk while a test runs.
 chroot "$root" systemctl mask getty.target serial-getty@ttyS0.service apt-daily.timer apt-daily-upgrade.timer \
-    dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer man-db.timer
+    dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-binfmt.service
+# It looks for a way in past the network, and loads modules of three hypervisors for that.
+install -d "$root/etc/systemd/system-generators"
+ln -s /dev/null "$root/etc/systemd/system-generators/systemd-ssh-generator"
 
 # Like a machine without internet, it learns of the site's mirror from the role `sources`.
 rm -f "$root/etc/apt/sources.list" "$root"/etc/apt/sources.list.d/*

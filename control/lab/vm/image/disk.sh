@@ -26,7 +26,7 @@ TABLE
 mkfs.vfat -F 16 -i 67707568 --offset $((esp_at * 2048)) "$disk" $((esp_mib * 1024)) >/dev/null 2>&1 # it says that the disk is larger
 mke2fs -q -F -t ext4 -U 6770756f-7374-4000-8000-000000000002 -E "offset=$((boot_at * 1048576)),root_owner=0:0" \
     -d "$root/boot" "$disk" "${boot_mib}M"
-rm -rf -- "$root/boot"
+rm -rf -- "${root:?}/boot"
 install -d "$root/boot"
 mke2fs -q -F -t ext4 -U 6770756f-7374-4000-8000-000000000001 -E "offset=$((root_at * 1048576)),root_owner=0:0" \
     -d "$root" "$disk" "${root_mib}M"

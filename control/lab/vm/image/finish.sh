@@ -1,3 +1,4 @@
+#!/bin/bash
 # What can only be done by the machine itself, once, with its disk under it: bash runs it there as root.
 set -euo pipefail
 
