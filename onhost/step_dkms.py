@@ -7,6 +7,7 @@ are installed, not built again. Whatever fails after that is undone with package
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -53,6 +54,9 @@ def run(spec: Spec, report: Report) -> dict[str, Any]:
         exchange.exchange(debs, builts, version)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            # Where packages are kept for the way back, it stays with them.
+            paths.driver().rmdir()
     shutil.rmtree(paths.driver(), ignore_errors=True)
     kernels = {release: dkms.installed(spec["module"], release) for release in spec["kernels"]}
     added = sorted(set(dpkg.installed()) - before)
@@ -197,6 +201,7 @@ class _Exchange:
             self._report.log(f"the way back failed too: {problem.seen}")
             return f"putting the driver from before back failed too: {problem.seen}"
         os.sync()
+        shutil.rmtree(self._old, ignore_errors=True)
         return "the driver from before is back" if old else "its packages are gone again, the kernel's own driver is there"
 
     def _restore(self, old: Sequence[Path]) -> None:

@@ -181,6 +181,7 @@ def test_an_installation_that_fails_is_undone(fake: Path, report: Report, before
     assert ("the driver from before is back" if before else "the kernel's own driver is there") in caught.value.seen
     assert have() == whole(before)
     assert dpkg.interrupted() == []
+    assert not paths.driver().exists()
     (fake / what).unlink()
     step_dkms.run(spec(remove=["amdgpu-dkms"]), report)
     assert have() == whole(NEW)
