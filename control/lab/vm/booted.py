@@ -14,6 +14,9 @@ from control.lab.vm.hardware import DISK, MEMORY, VARIABLES, Hardware
 from control.lab.vm.image import Image
 from control.lab.vm.machine import Machine
 
+#: Until nothing is left to start; and what every host is asked first is in memory then.
+_SETTLE = "systemctl is-system-running --wait && python3 -c 'import json, subprocess' && sudo -u gpuhost sudo true"
+
 
 @dataclass(frozen=True)
 class Booted:
@@ -39,7 +42,7 @@ def ensure(base: Image, hardware: Hardware, gpu: str | None, say: Say) -> Booted
 
     :raises LabError: what failed.
     """
-    found = Booted(base.folder / f"booted-{digest.of(hardware.key, gpu)}")
+    found = Booted(base.folder / f"booted-{digest.of(hardware.key, _SETTLE, gpu and guest.card_key(gpu))}")
     if found.memory.is_file():
         return found
     shutil.rmtree(found.folder, ignore_errors=True)  # half of one, from a run that was cut short
@@ -77,8 +80,7 @@ def _boot(machine: Machine, base: Image) -> None:
     _know(machine, base.key)
     machine.start()
     machine.wait_ssh()
-    # Until nothing is left to start; and what every host is asked first is in memory then.
-    machine.run("systemctl is-system-running --wait && python3 -c 'import json, subprocess' && sudo -u gpuhost sudo true")
+    machine.run(_SETTLE)
 
 
 def _know(machine: Machine, key: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from control.lab import names, simulate
+from control.lab import digest, names, simulate
 from control.lab.files import File, archive
 from control.lab.keys import ssh_key
 from control.lab.simulate import Link
@@ -61,7 +61,12 @@ def script(name: str, mirror: IPv4Address | None) -> str:
 def add_gpu(machine: Machine, gpu: str) -> None:
     """The running machine has the simulated card and, as at each boot from now on, what the kernel really has for it."""
     machine.shell.send(archive(gpu_files(simulate.CARDS[gpu])))
-    machine.run(f"systemctl daemon-reload && systemctl start {_UNIT}")
+    machine.run(f"systemctl daemon-reload && systemctl start {_UNIT} && udevadm settle")
+
+
+def card_key(gpu: str) -> str:
+    """Changes with anything that `add_gpu` puts on a machine."""
+    return digest.of({path: repr(what) for path, what in gpu_files(simulate.CARDS[gpu]).items()})
 
 
 def gpu_files(card: simulate.Card) -> dict[str, File | Link]:

@@ -35,8 +35,8 @@ BUILDING = "building-"
 _KEY = "key"
 _KERNEL = "vmlinuz"
 _BUILD_MEMORY_MIB = 1024
-#: The root file system, as `image/disk.sh` names it.
-_ROOT = "root=/dev/vda3 ro console=ttyS0,115200 quiet"
+#: For the one boot past the boot loader: the root file system of `image/disk.sh`, and a journal that is gone afterwards.
+_FIRST_BOOT = "root=/dev/vda3 ro console=ttyS0,115200 quiet systemd.mask=systemd-journal-flush.service"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def every() -> list[Path]:
 
 
 def _folder(release: int) -> Path:
-    recipe = [digest.of_folder(_SCRIPTS), sorted(PACKAGES), ARCHIVE]
+    recipe = [digest.of_folder(_SCRIPTS), sorted(PACKAGES), ARCHIVE, _FIRST_BOOT]
     return names.VM_IMAGES_DIR / f"{codename(release)}-{digest.of(*recipe)}"
 
 
@@ -121,7 +121,7 @@ def _build(image: Image, say: Say) -> None:
     _run(["qemu-img", "convert", "-O", "qcow2", str(raw), str(image.disk)], "the disk")
     raw.unlink()
     tar.unlink()
-    _finish(image, Kernel(image.kernel, initrd, _ROOT), say)
+    _finish(image, Kernel(image.kernel, initrd, _FIRST_BOOT), say)
     initrd.unlink()
 
 

@@ -7,7 +7,3 @@ grub-install --target=x86_64-efi --efi-directory=/boot/efi --force-extra-removab
 # And the same again when the package is upgraded.
 echo 'grub-efi-amd64 grub2/force_efi_extra_removable boolean true' | debconf-set-selections
 update-grub
-
-# The one moment that all hosts of this image would share in their journals.
-journalctl --rotate --vacuum-time=1s --quiet
-rm -f /root/.bash_history
