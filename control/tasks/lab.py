@@ -60,7 +60,7 @@ def up(
     },
 )
 def down(c: Context, images: bool = False, engine: bool = False) -> None:
-    """Remove the lab: hosts, machines, volumes, network, keys, inventory.
+    """Remove the lab: hosts and machines, network, keys, inventory.
 
     Nothing else on this machine is touched. The images stay, so that the next lab takes seconds, unless --images.
 
