@@ -202,14 +202,13 @@ class Removed:
 def remove_hosts(wanted: Sequence[str]) -> None:
     """These hosts are gone with all that was on them; the rest of the lab stays."""
     client = engine.connect()
-    if client is None:
-        return
     with lock.alone(names.LAB_DIR, say_plainly):
         for name in wanted:
-            container = None if fleet.remove(name) else hosts.find(client, name)
-            if container is not None:
+            container = None if fleet.remove(name) or client is None else hosts.find(client, name)
+            if client is not None and container is not None:
                 hosts.remove(client, container)
-        write_site(client)
+        if client is not None:
+            write_site(client)
 
 
 def down(images: bool = False, stop_engine: bool = False) -> Removed:

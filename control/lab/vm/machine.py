@@ -99,6 +99,12 @@ class Machine:
         """Another one after each boot."""
         return self.run("cat /proc/sys/kernel/random/boot_id").strip()
 
+    def reboot(self, limit_s: float = BOOT_S) -> str:
+        """It has shut down in order and booted again; its boot id now."""
+        before = self.boot_id()
+        self.try_run("systemctl reboot")  # the connection may end before the answer
+        return self.wait_reboot(before, limit_s)
+
     def wait_reboot(self, before: str, limit_s: float = BOOT_S) -> str:
         """The machine has booted anew since ``before``; its boot id now."""
         deadline = time.monotonic() + limit_s
