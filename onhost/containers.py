@@ -10,7 +10,7 @@ from . import paths
 from .finding import FindingError
 from .siblings import Engine, EngineError, engine
 
-SUFFIX = "-previous"
+_SUFFIX = "-previous"
 STOP_SECONDS = 30
 
 
@@ -21,39 +21,43 @@ class Containers:
         # Stopping takes as long as the service needs to end.
         self.engine = client or Engine(str(paths.under(engine.SOCKET)), timeout=STOP_SECONDS + 30)
 
-    def set_aside(self, name: str) -> bool:
-        """No container has ``name``; the one that had is stopped and kept as ``<name>-previous``.
+    def is_unsettled(self, name: str) -> bool:
+        """Whether the one before ``name`` is still aside."""
+        return self.engine.container(previous(name)) is not None
 
-        Where an interrupted run left both, the older one is kept unless the newer one works: the newer was
-        never proven.
+    def settle(self, name: str, patience: float) -> bool:
+        """Nothing is set aside: a replacement that was interrupted is finished; whether there was one.
+
+        The newer container stays if it works, for which it has ``patience`` seconds where it is still starting. Otherwise
+        the one before runs again: the newer was never proven.
         """
-        present, previous = self.engine.container(name), self.engine.container(name + SUFFIX)
-        if present is None:
+        if not self.is_unsettled(name):
             return False
-        if previous is not None:
-            if not works(present):
-                self._delete(name)
-                return True
-            self._delete(name + SUFFIX)
+        return self.drop(name) if self._comes_to_work(name, patience) else self.restore(name)
+
+    def set_aside(self, name: str) -> bool:
+        """No container has ``name``; the one that had is stopped and kept under another. Nothing may be set aside yet."""
+        if self.engine.container(name) is None:
+            return False
         self._post(f"/containers/{quote(name)}/stop?t={STOP_SECONDS}")
-        self._post(f"/containers/{quote(name)}/rename?name={quote(name + SUFFIX)}")
+        self._post(f"/containers/{quote(name)}/rename?name={quote(previous(name))}")
         return True
 
     def restore(self, name: str) -> bool:
         """The container that was set aside runs again under its name; false when none was set aside."""
-        if self.engine.container(name + SUFFIX) is None:
+        if not self.is_unsettled(name):
             return False
         if self.engine.container(name) is not None:
             self._delete(name)
-        self._post(f"/containers/{quote(name + SUFFIX)}/rename?name={quote(name)}")
+        self._post(f"/containers/{quote(previous(name))}/rename?name={quote(name)}")
         self._post(f"/containers/{quote(name)}/start")
         return True
 
     def drop(self, name: str) -> bool:
         """Nothing is set aside any more for ``name``; whether there was something."""
-        if self.engine.container(name + SUFFIX) is None:
+        if not self.is_unsettled(name):
             return False
-        self._delete(name + SUFFIX)
+        self._delete(previous(name))
         return True
 
     def explain_failure(self, name: str, lines: int = 8) -> str:
@@ -71,6 +75,14 @@ class Containers:
         except EngineError as error:
             log = f"no log: {error.message}"
         return "\n".join(part for part in [*parts, log] if part)
+
+    def _comes_to_work(self, name: str, patience: float) -> bool:
+        deadline = time.monotonic() + patience
+        while (found := self.engine.container(name)) is not None and not works(found):
+            if _health(found) != "starting" or time.monotonic() >= deadline:
+                return False
+            time.sleep(0.5)
+        return found is not None
 
     def _delete(self, name: str) -> None:
         """The container is gone; its volumes stay, whoever made them."""
@@ -93,8 +105,15 @@ class Containers:
         self.engine.post(path)
 
 
+def previous(name: str) -> str:
+    """What the container ``name`` is called while the one that takes its place proves itself."""
+    return f"{name}{_SUFFIX}"
+
+
 def works(inspect: dict[str, Any]) -> bool:
     """Whether a container runs and, where it has a health check, is healthy."""
-    state = inspect.get("State") or {}
-    health = (state.get("Health") or {}).get("Status", "healthy")
-    return bool(state.get("Running")) and health in ("healthy", "none")
+    return bool((inspect.get("State") or {}).get("Running")) and _health(inspect) in ("healthy", "none")
+
+
+def _health(inspect: dict[str, Any]) -> str:
+    return str(((inspect.get("State") or {}).get("Health") or {}).get("Status", "healthy"))

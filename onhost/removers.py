@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from . import paths
-from .containers import SUFFIX
+from .containers import previous
 from .footprint import Item
 from .host import Host
 from .siblings import EngineError
@@ -24,7 +24,7 @@ _SYSTEM = {
 
 def _container(item: Item, host: Host) -> str:
     """Gone with its unnamed volumes, and the one that was set aside for it; named volumes and folders stay."""
-    for name in (item["name"], item["name"] + SUFFIX):
+    for name in (item["name"], previous(item["name"])):
         if host.engine.container(name) is not None:
             host.engine.delete(f"/containers/{quote(name)}?force=1&v=1")
     return ""

@@ -16,6 +16,8 @@ options:
     required: true
   state:
     description:
+      - C(settled) finishes a replacement that was interrupted. The new container stays if it works, or comes to within
+        O(patience); else the one before runs again.
       - C(set_aside) stops the container and keeps it under another name.
       - C(restored) brings it back in the place of the one that did not work, and fails with the finding
         GH-CONTAINER-UNHEALTHY, which tells why that one did not. Where none was set aside, the one that does not
@@ -23,7 +25,11 @@ options:
       - C(dropped) removes the one that was set aside.
     type: str
     required: true
-    choices: [set_aside, restored, dropped]
+    choices: [settled, set_aside, restored, dropped]
+  patience:
+    description: With C(settled), seconds to wait for a container that is still starting.
+    type: float
+    default: 0
   reason:
     description: With C(restored), what the attempt to start the new one said.
     type: str
@@ -50,11 +56,13 @@ from ansible.module_utils.onhost.finding import FindingError
 from ansible.module_utils.onhost.siblings import EngineError
 
 
-def apply(containers: Containers, name: str, state: str, reason: str) -> bool:
+def apply(containers: Containers, name: str, state: str, patience: float, reason: str) -> bool:
     """The state asked for holds; whether something changed.
 
     :raises FindingError: with C(restored) always: something had gone wrong before.
     """
+    if state == "settled":
+        return containers.settle(name, patience)
     if state == "set_aside":
         return containers.set_aside(name)
     if state == "dropped":
@@ -69,16 +77,17 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "required": True, "choices": ["set_aside", "restored", "dropped"]},
+            "state": {"type": "str", "required": True, "choices": ["settled", "set_aside", "restored", "dropped"]},
+            "patience": {"type": "float", "default": 0},
             "reason": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     asked = module.params
-    if module.check_mode:
-        module.exit_json(changed=True)
     try:
-        changed = apply(Containers(), asked["name"], asked["state"], asked["reason"])
+        if module.check_mode:
+            module.exit_json(changed=asked["state"] != "settled" or Containers().is_unsettled(asked["name"]))
+        changed = apply(Containers(), asked["name"], asked["state"], asked["patience"], asked["reason"])
     except FindingError as problem:
         module.fail_json(msg=problem.seen, gpuhost_finding=problem.as_dict())
     except EngineError as problem:

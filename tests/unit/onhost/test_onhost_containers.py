@@ -88,16 +88,34 @@ def test_a_proven_one_lets_the_one_before_go(engine: FakeEngine) -> None:
         (box(2, health="unhealthy"), 1),
         (box(2, health="starting"), 1),
         (box(2, running=False), 1),
+        (None, 1),
         (box(2, health="healthy"), 2),
         (box(2), 2),
     ],
+    ids=["unhealthy", "never ready", "stopped", "not there", "healthy", "no check"],
 )
-def test_after_an_interruption_the_last_one_that_worked_is_kept(
-    engine: FakeEngine, newer: dict[str, Any], kept: int
+def test_after_an_interruption_the_last_one_that_worked_runs_alone(
+    engine: FakeEngine, newer: dict[str, Any] | None, kept: int
 ) -> None:
+    there = {"ollama_previous": box(1, running=False)} | ({"ollama": newer} if newer else {})
+    docker = Docker(engine, **there)
+    assert containers(engine).settle("ollama", patience=0)
+    assert docker.versions() == {"ollama": (kept, True)}
+    assert not containers(engine).settle("ollama", patience=0)
+
+
+def test_one_that_is_still_starting_is_waited_for(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    newer = box(2, health="starting")
     docker = Docker(engine, ollama=newer, ollama_previous=box(1, running=False))
-    assert containers(engine).set_aside("ollama")
-    assert docker.versions() == {"ollama-previous": (kept, False)}
+    monkeypatch.setattr("time.sleep", lambda seconds: newer["State"]["Health"].update(Status="healthy"))
+    assert containers(engine).settle("ollama", patience=60)
+    assert docker.versions() == {"ollama": (2, True)}
+
+
+def test_a_replacement_that_was_never_interrupted_has_nothing_to_settle(engine: FakeEngine) -> None:
+    docker = Docker(engine, ollama=box(1, health="unhealthy"))
+    assert not containers(engine).settle("ollama", patience=60)
+    assert docker.versions() == {"ollama": (1, True)}
 
 
 def test_a_failure_is_told_in_the_words_of_state_check_and_log(engine: FakeEngine) -> None:

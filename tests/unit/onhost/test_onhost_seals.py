@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from onhost import files, paths, seals
+from onhost.containers import previous
 from onhost.host import Host
 from onhost.siblings import Engine
 from tests.unit.onhost.fake_engine import FakeEngine, container
@@ -125,3 +126,11 @@ def test_a_seal_that_is_broken_is_nobodys_secret(root: Path) -> None:
     paths.seals().mkdir(parents=True)
     (paths.seals() / "rocm.json").write_text("{")
     assert "needs_root" not in seals.status()["rocm"]
+
+
+def test_a_container_left_over_from_a_replacement_is_drift(root: Path, engine: FakeEngine) -> None:
+    item = {"kind": "container", "name": previous("ollama")}
+    seals.seal("services", "digest", [item], host=Host(Engine(engine.socket)))
+    engine.answers["GET", "/containers/ollama-previous/json"] = (200, container())
+    left = seals.status(Host(Engine(engine.socket)))["services"]["items"]["container:ollama-previous"]
+    assert (left["ok"], left["difference"]) == (False, "was not there before")
