@@ -14,7 +14,8 @@ from typing import Any
 from . import monitor
 from .checks import AREAS, CHECKS, run_checks
 from .checks.context import Context
-from .result import FAIL, PASS, Result, document
+from .compute import levels
+from .result import FAIL, PASS, Result, document, settle
 
 PASSED, FAILED, COULD_NOT_RUN = 0, 1, 2
 
@@ -38,6 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--expect", default=EXPECTED, metavar="FILE", help=f"what was planned (default: {EXPECTED})")
     about = "; ".join(f"{check.area}: {check.about}" for check in CHECKS)
     run.add_argument("checks", nargs="*", metavar="CHECK", help=f"only these areas or beginnings of ids ({about})")
+    run.add_argument(
+        "--level",
+        choices=levels.LEVELS,
+        help=f"how deep (default: as planned): quick takes up to {levels.SECONDS[levels.QUICK]} s, standard up to "
+        f"{levels.SECONDS[levels.STANDARD] // 60} min, burn as long as --minutes says besides",
+    )
     run.set_defaults(call=_run)
     snapshot = commands.add_parser("snapshot", help="the record of this host; changes nothing")
     snapshot.set_defaults(call=_snapshot)
@@ -46,7 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     live = commands.add_parser("monitor", help="live figures of GPUs, their processes and services, as JSON lines")
     monitor.options(live)
     live.set_defaults(call=monitor.run)
-    for command in (run, snapshot, torch):
+    compute = commands.add_parser("compute", help="one part of the GPU work with this interpreter's PyTorch")
+    compute.add_argument("part", choices=[part.name for part in levels.PARTS])
+    compute.add_argument("--devices", metavar="cuda:0,…", help="default: every GPU that torch sees, else cpu")
+    compute.set_defaults(call=_compute)
+    for command in (run, snapshot, torch, compute):
         command.add_argument("--json", action="store_true", help="one JSON document on standard output")
     return parser
 
@@ -71,12 +82,13 @@ def _run(options: argparse.Namespace) -> int:
     expected = read_expected(options.expect)
     began, taken_at = time.monotonic(), datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     ctx = Context(expected, options.expect)
-    results = run_checks(expected, ctx, options.checks)
+    level = options.level or expected.get("level") or levels.QUICK
+    results = run_checks(expected, ctx, options.checks, level)
     if not results:
         raise ValueError(f"no check of this host matches {' '.join(options.checks)}; areas: {', '.join(AREAS)}")
     host = str(expected.get("host") or socket.gethostname())
     if options.json:
-        print(json.dumps(document(host, ctx.simulated, taken_at, time.monotonic() - began, results)))
+        print(json.dumps(document(host, ctx.simulated, taken_at, time.monotonic() - began, results, level)))
     else:
         print("\n".join(lines(host, ctx.simulated, results)))
     return FAILED if any(result.status == FAIL for result in results) else PASSED
@@ -122,6 +134,24 @@ def _torch(options: argparse.Namespace) -> int:
         override=(seen.get("environment") or {}).get("HSA_OVERRIDE_GFX_VERSION"),
     )
     results = judge_place(row, seen, len(seen.get("devices") or []), False, None)
+    if options.json:
+        print(json.dumps({"schema": 1, "seen": seen, "results": [result.as_dict() for result in results]}))
+    else:
+        print("\n".join(lines(sys.executable, False, results)))
+    return FAILED if any(result.status == FAIL for result in results) else PASSED
+
+
+def _compute(options: argparse.Namespace) -> int:
+    """Without a plan: one part of the work, judged on the devices that there are."""
+    from .checks import work
+    from .compute import runner
+
+    part = levels.part(options.part)
+    devices = options.devices.split(",") if options.devices else runner.find_devices()
+    seen = {"devices": runner.run_part(part, devices)}
+    row = {"where": "host", "python": sys.executable}
+    judged = (work.judge_device(part.name, row, one, came) for one, came in seen["devices"].items())
+    results = settle(result for group in judged for result in group)
     if options.json:
         print(json.dumps({"schema": 1, "seen": seen, "results": [result.as_dict() for result in results]}))
     else:

@@ -85,7 +85,9 @@ def settle(results: Iterable[Result]) -> list[Result]:
     return [settle_one(result) for result in settled]
 
 
-def document(host: str, simulated: bool, taken_at: str, duration_s: float, results: Iterable[Result]) -> dict[str, Any]:
+def document(
+    host: str, simulated: bool, taken_at: str, duration_s: float, results: Iterable[Result], level: str = "quick"
+) -> dict[str, Any]:
     """The results as ``verify/schema/results-1.json`` describes them."""
     return {
         "schema": SCHEMA,
@@ -93,5 +95,6 @@ def document(host: str, simulated: bool, taken_at: str, duration_s: float, resul
         "simulated": simulated,
         "taken_at": taken_at,
         "duration_s": round(duration_s, 3),
+        "level": level,
         "results": [result.as_dict() for result in results],
     }

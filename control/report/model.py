@@ -21,6 +21,7 @@ AREAS = {
     "wiring": "Wiring",
     "generate": "Ollama at work",
     "torch": "PyTorch",
+    "correctness": "Right numbers",
 }
 
 

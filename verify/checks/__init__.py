@@ -11,20 +11,26 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from ..compute import levels
 from ..result import Result, failed, settle
 from .context import Context
 
 
 @dataclass(frozen=True)
 class Check:
-    """One area. ``beside`` are the areas whose results tell a cause from a consequence; they run along with
-    it.
+    """One area.
+
+    :param beside: the areas whose results tell a cause from a consequence; they run along with it.
+    :param seconds: how long it takes, once; work on GPUs, for each of them.
+    :param level: the lowest one at which it runs. From `standard` on it has the GPUs to itself.
     """
 
     area: str
     module: str
     about: str
     beside: tuple[str, ...] = ()
+    seconds: int = 5
+    level: str = levels.QUICK
 
     @property
     def probe(self) -> Callable[[dict[str, Any], Context], dict[str, Any]]:
@@ -40,24 +46,29 @@ class Check:
         return import_module(f".{self.module}", __name__)
 
 
+_TORCH = ("torch", "containers", "driver", "services")
+
 CHECKS = (
     Check("system", "system", "the machine the plan was made for"),
     Check("access", "access", "who may open the GPU's devices"),
     Check("driver", "driver", "the kernel driver and its GPUs"),
-    Check("rocm", "rocm", "ROCm's tools, and overrides", ("driver",)),
+    Check("rocm", "rocm", "ROCm's tools, and overrides", ("driver",), seconds=10),
     Check("containers", "containers", "the services' containers", ("services",)),
     Check("services", "services", "the services by what they say", ("containers",)),
     Check("wiring", "wiring", "services reaching each other", ("containers", "services")),
-    Check("generate", "generate", "Ollama at work, on the planned processor", ("containers", "services")),
-    Check("torch", "pytorch", "PyTorch: build, devices, numbers", ("containers", "driver", "services")),
+    Check("generate", "generate", "Ollama at work, on the planned processor", ("containers", "services"), seconds=20),
+    Check("torch", "pytorch", "PyTorch: build, devices, numbers", ("containers", "driver", "services"), seconds=20),
+    *(Check(part.name, part.name, part.about, _TORCH, part.seconds, levels.STANDARD) for part in levels.PARTS),
 )
 
 AREAS = tuple(check.area for check in CHECKS)
 
 
-def run_checks(expected: dict[str, Any], ctx: Context, chosen: Iterable[str] = ()) -> list[Result]:
-    """Every result, or those of ``chosen`` (areas, or beginnings of ids such as ``containers.ollama``),
-    causes settled.
+def run_checks(
+    expected: dict[str, Any], ctx: Context, chosen: Iterable[str] = (), level: str = levels.QUICK
+) -> list[Result]:
+    """Every result of the level, or those of ``chosen`` (areas, or beginnings of ids such as ``containers.ollama``) whatever
+    their level, causes settled.
 
     :raises ValueError: for a name that begins with no area.
     """
@@ -66,13 +77,17 @@ def run_checks(expected: dict[str, Any], ctx: Context, chosen: Iterable[str] = (
     unknown = sorted(areas - set(AREAS))
     if unknown:
         raise ValueError(f"no check is named {', '.join(unknown)}; there are {', '.join(AREAS)}")
-    wanted = [check for check in CHECKS if not names or check.area in areas]
+    reached = levels.LEVELS[: levels.LEVELS.index(level) + 1]
+    wanted = [check for check in CHECKS if (check.area in areas if names else check.level in reached)]
     along = {area for check in wanted for area in check.beside}
     running = [check for check in CHECKS if check in wanted or check.area in along]
     # The first user of the snapshot takes it; the others would wait for the same answer.
     _ = ctx.snapshot
-    with ThreadPoolExecutor(max_workers=len(running)) as pool:
-        groups = list(pool.map(lambda check: run_one(check, expected, ctx), running))
+    at_once = [check for check in running if check.level == levels.QUICK]
+    with ThreadPoolExecutor(max_workers=len(at_once)) as pool:
+        groups = list(pool.map(lambda check: run_one(check, expected, ctx), at_once))
+    # Then the GPUs are at rest, and each part of their work has them to itself.
+    groups += [run_one(check, expected, ctx) for check in running if check not in at_once]
     settled = settle(result for group in groups for result in group)
     return [result for result in settled if not names or any(_matches(result.id, name) for name in names)]
 

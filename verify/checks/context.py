@@ -126,6 +126,8 @@ class Context:
     expected_file: str | None = None
     engine: Engine = field(default_factory=Engine)
     root: Path = Path("/")
+    #: GPUs that hung, as torch names them, and the result that says so: nothing more is tried on them.
+    hung: dict[str, str] = field(default_factory=dict)
     _containers: dict[str, dict[str, Any]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -5,23 +5,24 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
-from ..engine import EngineError
 from ..result import Result, compare, failed, judged, unverifiable
-from .context import Context, Ran, run
+from . import places
+from .context import Context, run
 from .inspection import OVERRIDE, setting
 
 # Importing torch from a cold disk takes half a minute on a slow host; a HIP initialisation that hangs takes
 # for ever.
 SECONDS = 150
 
-HOME = Path(__file__).resolve().parents[1]
-
-SAMPLES = {"tensor": "an exact 2 x 2 product", "matmul": "a matrix product", "conv": "a convolution"}
+SAMPLES = {
+    "ones": "a tensor of ones",
+    "tensor": "an exact 2 x 2 product",
+    "matmul": "a matrix product",
+    "conv": "a convolution",
+}
 
 # `build` of the plan against the kind that torch itself reports; a distribution's build is made for CPUs.
 KINDS = {"rocm": "rocm", "cpu": "cpu", "distro": "cpu"}
@@ -29,11 +30,9 @@ KINDS = {"rocm": "rocm", "cpu": "cpu", "distro": "cpu"}
 
 def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Per place with PyTorch: what its own interpreter says."""
-    places = {
-        row["where"]: _on_host(row) if row["where"] == "host" else _inside(row, ctx) for row in expected.get("torch") or []
-    }
-    stand_ins = {where: ctx.stand_in(where) for where in places if where != "host"}
-    return {"simulated": ctx.simulated, "places": places, "stand_ins": stand_ins}
+    found = {row["where"]: places.ask(row, ["torch"], ctx, SECONDS + places.MARGIN) for row in expected.get("torch") or []}
+    stand_ins = {where: ctx.stand_in(where) for where in found if where != "host"}
+    return {"simulated": ctx.simulated, "places": found, "stand_ins": stand_ins}
 
 
 def look_here() -> dict[str, Any]:
@@ -41,50 +40,7 @@ def look_here() -> dict[str, Any]:
     limit.
     """
     argv = [sys.executable, "-m", f"{__package__}.pytorch_worker"]
-    return read(run(argv, SECONDS, cwd=str(HOME.parent)))
-
-
-def _on_host(row: dict[str, Any]) -> dict[str, Any]:
-    return read(
-        run(
-            [row["python"], "-m", "verify", "torch", "--json"],
-            SECONDS + 10,
-            env=row.get("environment"),
-            cwd=str(HOME.parent),
-        )
-    )
-
-
-def _inside(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The same, in a container: the folder of checks is mounted there, read-only."""
-    folder = mounted_at(HOME, ctx.container(row["where"]).get("Mounts") or [])
-    if folder is None:
-        return {"error": "the folder of checks is not mounted there"}
-    argv = [row["python"], "-m", "verify", "torch", "--json"]
-    try:
-        code, out, err = ctx.engine.exec(row["where"], argv, workdir=str(folder), timeout=SECONDS + 20)
-    except EngineError as error:
-        return {"error": error.message}
-    return read(Ran(code, out, err))
-
-
-def mounted_at(home: Path, mounts: list[dict[str, Any]]) -> Path | None:
-    """The folder, inside a container, that holds the package ``verify`` of this host; pure."""
-    for mount in mounts:
-        source, target = Path(mount.get("Source") or "/-"), Path(mount["Destination"])
-        if home == source or source in home.parents:
-            return (target / home.relative_to(source)).parent
-    return None
-
-
-def read(done: Ran) -> dict[str, Any]:
-    """What the worker, or a verify that ran it, printed; pure."""
-    try:
-        said = json.loads(done.out.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        return {"error": done.error or done.last_line or f"no output, exit status {done.rc}"}
-    seen: dict[str, Any] = said.get("seen", said)
-    return seen
+    return places.read(run(argv, SECONDS, cwd=str(places.HOME.parent)))
 
 
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
@@ -116,26 +72,12 @@ def judge_place(row: dict[str, Any], saw: dict[str, Any], gpus: int, simulated: 
     devices = [f"cuda:{index}" for index in range(max(gpus, len(saw["devices"])))]
     on_gpu = [_available(row, saw), _count(row, saw, gpus)]
     on_gpu += [_computed(row, saw, device, name) for device in devices for name in SAMPLES]
-    reason = _no_gpu_here(simulated, stand_in)
+    reason = places.no_gpu_here(simulated, stand_in)
     return results + ([unverifiable(r.id, reason, seen=r.seen, wanted=r.wanted) for r in on_gpu] if reason else on_gpu)
-
-
-def _no_gpu_here(simulated: bool, stand_in: str | None) -> str:
-    if simulated:
-        return "simulated: there is no GPU to compute on"
-    return f"stand-in: this is not the real image ({stand_in})" if stand_in is not None else ""
 
 
 def _id(row: dict[str, Any], property: str) -> str:
     return f"torch.{row['where']}.{property}"
-
-
-def _place(row: dict[str, Any]) -> str:
-    return "on the host" if row["where"] == "host" else f"in the container {row['where']}"
-
-
-def _runner(row: dict[str, Any]) -> str:
-    return row["python"] if row["where"] == "host" else f"docker exec {row['where']} {row['python']}"
 
 
 def _imported(row: dict[str, Any], saw: dict[str, Any]) -> Result:
@@ -147,8 +89,8 @@ def _imported(row: dict[str, Any], saw: dict[str, Any]) -> Result:
         not said,
         seen=said or "imported",
         wanted="imported",
-        why=f"PyTorch {trouble} {_place(row)}: {said}.",
-        next=f"{_runner(row)} -c 'import torch'; `gpuhost up` puts the planned build back.",
+        why=f"PyTorch {trouble} {places.described(row)}: {said}.",
+        next=f"{places.runner(row)} -c 'import torch'; `gpuhost up` puts the planned build back.",
         needs=needs,
     )
 
@@ -162,7 +104,7 @@ def _version(row: dict[str, Any], saw: dict[str, Any], stand_in: str | None) -> 
             seen=seen,
             wanted="any",
             why="torch names no version.",
-            next=_runner(row),
+            next=places.runner(row),
         )
     if stand_in is not None and seen != wanted:
         return unverifiable(
@@ -175,7 +117,7 @@ def _version(row: dict[str, Any], saw: dict[str, Any], stand_in: str | None) -> 
         _id(row, "version"),
         seen=seen,
         wanted=wanted,
-        why=f"PyTorch {seen} is installed {_place(row)} and {wanted} was planned: a later `pip install` has "
+        why=f"PyTorch {seen} is installed {places.described(row)} and {wanted} was planned: a later `pip install` has "
         "replaced it, "
         "and what was chosen for this GPU is gone.",
         next="Run `gpuhost up` again: it puts the planned build back.",
@@ -195,7 +137,7 @@ def _build(row: dict[str, Any], saw: dict[str, Any], simulated: bool, stand_in: 
         _id(row, "build"),
         seen=saw["build"],
         wanted=wanted,
-        why=f"PyTorch {_place(row)} is built for {saw['build']}, not for {wanted}: "
+        why=f"PyTorch {places.described(row)} is built for {saw['build']}, not for {wanted}: "
         + (
             "an AMD GPU is invisible to it, and everything runs on the CPU."
             if wanted == "rocm"
@@ -214,7 +156,7 @@ def _override(row: dict[str, Any], saw: dict[str, Any]) -> Result:
         _id(row, "override"),
         seen=setting(seen),
         wanted=setting(wanted),
-        why=f"{OVERRIDE} is {setting(seen)} {_place(row)} and should be {setting(wanted)}: "
+        why=f"{OVERRIDE} is {setting(seen)} {places.described(row)} and should be {setting(wanted)}: "
         + ("kernels for the wrong target are loaded." if wanted is None else "this GPU's kernels are not found without it."),
         next="Look for it in /etc/environment, /etc/profile.d and ~/.profile; then run `gpuhost up` again.",
         needs=needs,
@@ -228,7 +170,7 @@ def _available(row: dict[str, Any], saw: dict[str, Any]) -> Result:
         bool(saw["available"]),
         seen=said or saw["available"],
         wanted=True,
-        why=f"PyTorch {_place(row)} finds no GPU"
+        why=f"PyTorch {places.described(row)} finds no GPU"
         + (f": {said}" if said else "")
         + ". Everything runs on the CPU, without an error.",
         next="`gpuhost verify access driver containers` tells whether permissions, the driver or the "
@@ -242,7 +184,7 @@ def _count(row: dict[str, Any], saw: dict[str, Any], gpus: int) -> Result:
         _id(row, "gpu_count"),
         seen=len(saw["devices"]),
         wanted=gpus,
-        why=f"PyTorch {_place(row)} sees {len(saw['devices'])} GPUs and the plan has {gpus}: "
+        why=f"PyTorch {places.described(row)} sees {len(saw['devices'])} GPUs and the plan has {gpus}: "
         + ("an integrated GPU is counted too, and may be chosen." if len(saw["devices"]) > gpus else "the others are idle."),
         next="Look for HIP_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES: they filter one after the other.",
         needs=(_id(row, "gpu_available"),),
@@ -256,7 +198,7 @@ def _computed(row: dict[str, Any], saw: dict[str, Any], device: str, name: str) 
     needs = () if device == "cpu" else (_id(row, "gpu_available"), _id(row, "gpu_count"))
     if "raised" in done:
         why = (
-            f"{what.capitalize()} on {device} {_place(row)} failed: {done['raised']}. Kernels do not run "
+            f"{what.capitalize()} on {device} {places.described(row)} failed: {done['raised']}. Kernels do not run "
             "there, whatever the device list says."
         )
         step = "Compare the GPU's target with the build's: `gpuhost plan` names both."
@@ -267,7 +209,7 @@ def _computed(row: dict[str, Any], saw: dict[str, Any], device: str, name: str) 
         0 <= ratio <= 1,
         seen=f"{ratio:.3g} of the bound",
         wanted=wanted,
-        why=f"{what.capitalize()} on {device} {_place(row)} is wrong: its error is {ratio:.3g} times what "
+        why=f"{what.capitalize()} on {device} {places.described(row)} is wrong: its error is {ratio:.3g} times what "
         "rounding allows. "
         "Results computed there cannot be trusted.",
         next="Take the host out of use and run it again; a repeated failure on one GPU points to its memory or clocks.",

@@ -80,6 +80,11 @@ def _tried(sample: Callable[[Any, str], float], torch: Any, device: str) -> dict
     return {"error_ratio": ratio} if math.isfinite(ratio) else {"raised": f"the result holds {ratio}"}
 
 
+def ones(torch: Any, device: str) -> float:
+    """``torch.ones(2)``, read back: nothing else is as small and still a kernel."""
+    return 0.0 if torch.ones(2, device=device).tolist() == [1.0, 1.0] else 2.0
+
+
 def tensor(torch: Any, device: str) -> float:
     """2 x 2 integers held by float32: the product must be exact."""
     a = torch.tensor([[1.0, 2.0], [3.0, 4.0]], device=device)
@@ -118,7 +123,7 @@ def conv(torch: Any, device: str) -> float:
     return float((seen - exact).abs().max() / (100 * k * U32 * size.max()))
 
 
-SAMPLES: dict[str, Callable[[Any, str], float]] = {"tensor": tensor, "matmul": matmul, "conv": conv}
+SAMPLES: dict[str, Callable[[Any, str], float]] = {"ones": ones, "tensor": tensor, "matmul": matmul, "conv": conv}
 
 
 def _random(torch: Any, *shape: int) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from tests.unit.checks import measured
+
 STAND_IN = "text is computed by llama.cpp on the CPU"
 
 PORTS = {"anythingllm": 3001, "jupyter": 8888, "ollama": 11434}
@@ -113,7 +115,7 @@ def page(body: str = "", status: int = 200) -> dict[str, Any]:
 
 
 def torch_place(hip: bool = True, override: str | None = None, version: str = "2.13.0") -> dict[str, Any]:
-    samples = {name: {"error_ratio": 0.02} for name in ("tensor", "matmul", "conv")}
+    samples = {name: {"error_ratio": 0.02} for name in ("ones", "tensor", "matmul", "conv")}
     return {
         "python": "/opt/gpuhost/torch/bin/python",
         "environment": {"HSA_OVERRIDE_GFX_VERSION": override} if override else {},
@@ -258,6 +260,7 @@ SEEN: dict[str, dict[str, Any]] = {
         },
         "stand_ins": {"gpuhost-jupyter": None},
     },
+    "correctness": measured.everywhere(measured.numbers, "host", "gpuhost-jupyter"),
 }
 
 

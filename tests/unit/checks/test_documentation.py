@@ -14,6 +14,8 @@ TEXT = (ROOT / "docs/checks.md").read_text(encoding="utf-8")
 
 def as_written(id: str) -> str:
     """The form in which the page writes an id."""
+    id = re.sub(r"\.gemm_[a-z0-9]+_", ".gemm_<format>_", id)
+    id = re.sub(r"(correctness.*)\.(conv|attention)_[a-z0-9]+$", r"\1.\2_<format>", id)
     id = re.sub(r"^driver\.0000-\S+\.bound", "driver.<pci>.bound", kind(id))
     id = re.sub(r"^driver\.\*\.built", "driver.<kernel>.built", id)
     id = re.sub(r"^driver\.parameter\.\*", "driver.parameter.<name>", id)

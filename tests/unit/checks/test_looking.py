@@ -18,7 +18,7 @@ import pytest
 
 from tests.unit.checks import healthy
 from verify.__main__ import COULD_NOT_RUN, main
-from verify.checks import access, containers, generate, pytorch, pytorch_worker, services, wiring
+from verify.checks import access, containers, generate, places, pytorch_worker, services, wiring
 from verify.checks.context import Answer, Context, Ran, fetch, run
 from verify.checks.inspection import look
 from verify.engine import EngineError
@@ -327,7 +327,7 @@ MOUNTS = [
 
 @pytest.mark.parametrize(("source", "target", "folder"), MOUNTS)
 def test_the_folder_of_checks_is_found_in_a_container(source: str, target: str, folder: Path | None) -> None:
-    assert pytorch.mounted_at(Path("/opt/gpuhost/verify"), [{"Source": source, "Destination": target}]) == folder
+    assert places.mounted_at(Path("/opt/gpuhost/verify"), [{"Source": source, "Destination": target}]) == folder
 
 
 TORCH_OUTPUT = [
@@ -341,7 +341,7 @@ TORCH_OUTPUT = [
 
 @pytest.mark.parametrize(("ran", "seen"), TORCH_OUTPUT)
 def test_what_the_torch_worker_printed_is_read(ran: Ran, seen: dict[str, Any]) -> None:
-    assert pytorch.read(ran) == seen
+    assert places.read(ran) == seen
 
 
 def test_an_interpreter_without_torch_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,7 +370,7 @@ def test_the_worker_names_build_and_devices(monkeypatch: pytest.MonkeyPatch) -> 
     assert seen["environment"]["HSA_OVERRIDE_GFX_VERSION"] == "10.3.0"
     # The fake computes nothing: every sample on every device says so, and none is missing.
     assert {device: set(rows) for device, rows in seen["computed"].items()} == {
-        device: {"tensor", "matmul", "conv"} for device in ("cpu", "cuda:0")
+        device: {"ones", "tensor", "matmul", "conv"} for device in ("cpu", "cuda:0")
     }
     assert all("raised" in row for rows in seen["computed"].values() for row in rows.values())
 

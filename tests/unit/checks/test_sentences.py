@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.checks import healthy, test_driver_sentences
+from tests.unit.checks import healthy, test_driver_sentences, test_work_sentences
 from verify.checks import CHECKS
 from verify.checks.inspection import OVERRIDE
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result
@@ -501,9 +501,10 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
         )
         for place in ("host", "gpuhost-jupyter")
         for device in ("cpu", "cuda:0")
-        for name in ("tensor", "matmul", "conv")
+        for name in ("ones", "tensor", "matmul", "conv")
         for outcome, words in WRONG
     ),
+    *test_work_sentences.ROWS,
 ]
 
 

@@ -1,0 +1,84 @@
+"""How deep the checks go, and that GPU work has the GPUs to itself."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from tests.unit.checks import healthy
+from verify import checks
+from verify.checks import AREAS, CHECKS, Check, run_checks
+from verify.checks.context import Context
+from verify.compute import levels
+from verify.result import Result
+
+QUICK = [check.area for check in CHECKS if check.level == levels.QUICK]
+PARTS = [part.name for part in levels.PARTS]
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """The areas that ran, each with how many were running at its end; the quick ones end once all of them have begun."""
+    found: list[tuple[str, int]] = []
+    lock, begun, busy = threading.Lock(), threading.Barrier(len(QUICK), timeout=10), [0]
+
+    def run_one(check: Check, expected: dict[str, Any], ctx: Context) -> list[Result]:
+        with lock:
+            busy[0] += 1
+        if check.area in QUICK:
+            begun.wait()
+        with lock:
+            found.append((check.area, busy[0]))
+            busy[0] -= 1
+        return [Result(f"{check.area}.x.y", "pass")]
+
+    monkeypatch.setattr(checks, "run_one", run_one)
+    return found
+
+
+def context() -> Context:
+    ctx = Context(healthy.expected())
+    ctx.__dict__["snapshot"] = {}
+    return ctx
+
+
+def test_quick_runs_all_but_the_gpu_work_at_once(ran: list[tuple[str, int]]) -> None:
+    run_checks(healthy.expected(), context())
+    assert sorted(area for area, _ in ran) == sorted(QUICK)
+    assert max(beside for _, beside in ran) == len(QUICK)
+
+
+@pytest.mark.parametrize("level", [levels.STANDARD, levels.BURN])
+def test_the_gpu_work_comes_afterwards_one_part_after_the_other(level: str, ran: list[tuple[str, int]]) -> None:
+    run_checks(healthy.expected(), context(), level=level)
+    assert [area for area, _ in ran[len(QUICK) :]] == PARTS
+    assert {beside for _, beside in ran[len(QUICK) :]} == {1}
+
+
+def test_an_area_that_is_named_runs_at_any_level_with_what_explains_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def run_one(check: Check, expected: dict[str, Any], ctx: Context) -> list[Result]:
+        ran.append(check.area)
+        return [Result(f"{check.area}.x.y", "pass")]
+
+    monkeypatch.setattr(checks, "run_one", run_one)
+    results = run_checks(healthy.expected(), context(), ["correctness"])
+    assert [result.id for result in results] == ["correctness.x.y"]
+    assert sorted(ran) == sorted(["correctness", "torch", "containers", "driver", "services"])
+    assert ran[-1] == "correctness"
+
+
+def test_every_part_is_an_area_with_a_stated_duration() -> None:
+    assert AREAS[-len(PARTS) :] == tuple(PARTS)
+    assert all(check.seconds > 0 for check in CHECKS)
+    assert all(part.limit > part.seconds for part in levels.PARTS)
+    assert levels.SECONDS[levels.QUICK] >= max(check.seconds for check in CHECKS if check.level == levels.QUICK)
+
+
+def test_a_part_is_found_by_its_name() -> None:
+    assert levels.part("correctness") is levels.PARTS[0]
+    with pytest.raises(KeyError):
+        levels.part("quick")

@@ -1,0 +1,174 @@
+"""GPU work as a check: where it is done, whether it came to its end, and what each of its measures comes to.
+
+A part (:mod:`verify.compute.levels`) has a module of its name here, with ``names(device)``, what is measured on a device,
+and ``judge_measure(name, where, seen, against)``, which is pure.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from ..compute import levels
+from ..result import Result, failed, judged, unverifiable
+from . import places
+from .context import Context
+
+
+class Judged(NamedTuple):
+    """What a measure comes to; ``ok`` is ``None`` where nothing can be said, and ``why`` then says why."""
+
+    ok: bool | None
+    seen: Any
+    wanted: Any
+    why: str
+    next: str
+
+
+def rows(expected: dict[str, Any], part: str) -> list[dict[str, Any]]:
+    """The places in which a part is done: memory and what lies between GPUs are the same from everywhere."""
+    found = list(expected.get("torch") or [])
+    if part in ("memory", "peers"):
+        return [row for row in found if row.get("gpu")][:1] or found[:1]
+    return found
+
+
+def gpus(row: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    """The GPUs that a place is planned to use, as torch names them."""
+    return [f"cuda:{index}" for index in range(len(expected.get("gpus") or []))] if row.get("gpu") else []
+
+
+def devices(row: dict[str, Any], expected: dict[str, Any], simulated: bool, stand_in: str | None) -> list[str]:
+    """What is worked on in a place: its GPUs, and where none can be shown to work the processors."""
+    return (not places.no_gpu_here(simulated, stand_in) and gpus(row, expected)) or ["cpu"]
+
+
+def probe(name: str, expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """One part of the GPU work in each of its places, one place after the other: they share the GPUs."""
+    part, planned = levels.part(name), rows(expected, name)
+    stand_ins = {row["where"]: ctx.stand_in(row["where"]) for row in planned if row["where"] != "host"}
+    found: dict[str, Any] = {}
+    for row in planned:
+        where = row["where"]
+        every = devices(row, expected, ctx.simulated, stand_ins.get(where))
+        after = {one: ctx.hung[one] for one in every if one in ctx.hung}
+        wanted = [one for one in every if one not in after]
+        seconds = levels.START_SECONDS + part.limit * (1 if part.together else max(1, len(wanted))) + places.MARGIN
+        words = ["compute", name, "--devices", ",".join(wanted)]
+        found[where] = {**(places.ask(row, words, ctx, seconds) if wanted else {}), "after": after}
+        for one, came in (found[where].get("devices") or {}).items():
+            if came["hung"] and one != "cpu":
+                ctx.hung[one] = id_of(name, row, one, "finished")
+    return {"simulated": ctx.simulated, "stand_ins": stand_ins, "places": found}
+
+
+def id_of(part: str, row: dict[str, Any], device: str, property: str) -> str:
+    """``correctness.host.gpu0.fft``."""
+    return f"{part}.{row['where']}.{device.replace('cuda:', 'gpu')}.{property}"
+
+
+def causes(row: dict[str, Any], device: str) -> tuple[str, ...]:
+    """The checks of PyTorch itself that explain a device which does not answer."""
+    place = f"torch.{row['where']}"
+    gpu = () if device == "cpu" else (f"{place}.gpu_available", f"{place}.gpu_count")
+    return (f"{place}.import", *gpu)
+
+
+def out_of_reach(part: str, row: dict[str, Any], expected: dict[str, Any], seen: dict[str, Any]) -> list[Result]:
+    """One result for each planned GPU that this place cannot show to work."""
+    reason = places.no_gpu_here(seen["simulated"], seen["stand_ins"].get(row["where"]))
+    if not reason:
+        return []
+    return [unverifiable(id_of(part, row, one, "finished"), reason, wanted="finished") for one in gpus(row, expected)]
+
+
+def outcome(seen: dict[str, Any], row: dict[str, Any], device: str) -> dict[str, Any]:
+    """What came of a device, in the shape of :mod:`verify.compute.runner`; also where the whole place did not answer."""
+    place = seen["places"].get(row["where"]) or {"error": "not looked at"}
+    nothing = {"device": None, "measured": {}, "at": None, "ended": place.get("error", ""), "hung": False, "done": False}
+    after = (place.get("after") or {}).get(device)
+    return {**((place.get("devices") or {}).get(device) or nothing), "after": after}
+
+
+def again(part: str, row: dict[str, Any], device: str) -> str:
+    """How a person does the work once more, and where the driver says what it thinks of it."""
+    return f"{places.runner(row)} -m verify compute {part} --devices {device}; sudo dmesg | tail -50"
+
+
+def finished(part: str, row: dict[str, Any], device: str, came: dict[str, Any]) -> Result:
+    """Whether the work on a device came to its end."""
+    stopped, during = str(came["ended"]), f" in {came['at']}" if came["at"] else ""
+    if came["hung"]:
+        why = (
+            f"{device} {places.described(row)} hung{during}: {stopped}, and was given up. The driver or the bus lost a "
+            "command; programs that use this GPU wait for ever."
+        )
+    elif came.get("after"):
+        why = f"Nothing was tried on {device} {places.described(row)}: it hung before."
+    else:
+        why = f"The work on {device} {places.described(row)} ended early{during}: {stopped or 'it did not say why'}."
+    ok = came["done"] and not stopped
+    return judged(
+        id_of(part, row, device, "finished"),
+        ok,
+        seen="finished" if ok else stopped or "not tried",
+        wanted="finished",
+        why=why,
+        next=HANG if came["hung"] else again(part, row, device),
+        needs=(*causes(row, device), *([came["after"]] if came.get("after") else [])),
+    )
+
+
+#: ROCm installation FAQ and system requirements: hangs with several GPUs where the IOMMU translates.
+HANG = (
+    "sudo dmesg | grep -iE 'amdgpu|iommu|ring|timeout|fault'. Where the IOMMU translates every transfer, they can "
+    "hang: `iommu=pt` on the kernel's command line, which `amdgpu_kernel_parameters: auto` sets, lets the GPUs pass. Else "
+    "reboot, and take the card out of use if it hangs again."
+)
+
+
+def judge(part: str, seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
+    """For each place and device of a part: that the work came to its end, and each of its measures."""
+    results: list[Result] = []
+    for row in rows(expected, part):
+        results += out_of_reach(part, row, expected, seen)
+        for device in devices(row, expected, seen["simulated"], seen["stand_ins"].get(row["where"])):
+            results += judge_device(part, row, device, outcome(seen, row, device), against(seen, expected, row, device))
+    return results
+
+
+def against(seen: dict[str, Any], expected: dict[str, Any], row: dict[str, Any], device: str) -> dict[str, Any]:
+    """What a device's figures are compared with: its row of the plan, and what this host's earlier runs gave."""
+    planned = expected.get("gpus") or []
+    index = int(device.partition(":")[2]) if device != "cpu" else -1
+    return {"gpu": planned[index] if 0 <= index < len(planned) else None, "history": expected.get("history") or []}
+
+
+def judge_device(
+    part: str, row: dict[str, Any], device: str, came: dict[str, Any], compared: dict[str, Any] | None = None
+) -> list[Result]:
+    """The results of one device."""
+    module, end = import_module(f".{part}", __package__), finished(part, row, device, came)
+    results, where = [end], f"on {device} {places.described(row)}"
+    beside = {**(compared or {}), "device": came["device"]}
+    for name in module.names(came["device"] or {"kind": "cpu" if device == "cpu" else "gpu"}):
+        id, seen = id_of(part, row, device, name), came["measured"].get(name)
+        if seen is not None:
+            results.append(_result(id, module.judge_measure(name, where, seen, {**beside, "id": id})))
+            continue
+        why, step = f"{name} {where} was not measured: the work ended before.", again(part, row, device)
+        results.append(failed(id, seen="not measured", wanted="measured", why=why, next=step, needs=(end.id,)))
+    return results
+
+
+def _result(id: str, found: Judged) -> Result:
+    if found.ok is None:
+        return unverifiable(id, found.why, seen=found.seen, wanted=found.wanted, next=found.next)
+    return judged(id, found.ok, seen=found.seen, wanted=found.wanted, why=found.why, next=found.next)
+
+
+def raised(what: str, where: str, said: str) -> Judged:
+    """A measure that ended with an error."""
+    why = f"{what} {where} failed: {said}. Kernels do not run there, whatever the device list says."
+    step = "Compare the GPU's target with the build's: `gpuhost plan` names both; sudo dmesg | tail -50."
+    return Judged(False, said, "a result", why, step)

@@ -1,0 +1,42 @@
+"""How deep the checks go, and how long each part of the GPU work may take. Seconds, per device where not said otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+QUICK, STANDARD, BURN = "quick", "standard", "burn"
+LEVELS = (QUICK, STANDARD, BURN)
+
+#: Stated length of each level; the endurance of `burn` comes on top of standard.
+SECONDS = {QUICK: 30, STANDARD: 300}
+
+#: A first import of torch reads gigabytes; a HIP initialisation that hangs takes for ever.
+START_SECONDS = 150
+
+DEFAULT_MINUTES = 10
+
+
+@dataclass(frozen=True)
+class Part:
+    """One kind of work on a device.
+
+    :param seconds: what it is sized to take; :param limit: when it counts as hung, from the moment that the device answers.
+    :param together: whether devices do it at the same time; what is timed is done one device after the other.
+    """
+
+    name: str
+    about: str
+    seconds: int
+    limit: int
+    together: bool = True
+
+
+PARTS = (Part("correctness", "right numbers: products, convolution, FFT, attention, training, repeatability", 60, 180),)
+
+
+def part(name: str) -> Part:
+    """The part of that name. Raises KeyError."""
+    for row in PARTS:
+        if row.name == name:
+            return row
+    raise KeyError(name)
