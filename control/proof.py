@@ -8,10 +8,10 @@ from typing import Any
 
 from control import findings
 from control.findings import Finding
-from control.planner.model import PREFIX
+from verify import places
 
 #: The checks as they lie on a host; what is expected of it lies where they look by themselves.
-COMMAND = {"argv": ["python3", "-m", "verify", "run", "--json"], "chdir": PREFIX}
+COMMAND = {"argv": ["python3", "-m", "verify", "run", "--json"], "chdir": places.OPT}
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ MODULES: tuple[ModuleType, ...] = (
     step_pull,
     venvs,
     siblings.engine,
+    siblings.places,
     siblings.scratch_apt,
     sys.modules[siblings.engine.__package__],
 )

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .siblings import places
+
 
 def root() -> Path:
     """The folder that stands for ``/``."""
@@ -21,17 +23,17 @@ def under(path: str) -> Path:
 
 def etc() -> Path:
     """What the site decided: expected values and secrets."""
-    return under("/etc/gpuhost")
+    return under(places.ETC)
 
 
 def secrets() -> Path:
     """One folder per service, one file (0600) per secret."""
-    return etc() / "secrets"
+    return under(places.SECRETS)
 
 
 def state() -> Path:
     """Everything that gpuhost remembers on this host."""
-    return under("/var/lib/gpuhost")
+    return under(places.STATE)
 
 
 def seals() -> Path:
@@ -91,4 +93,4 @@ def library() -> Path:
 
 def homes() -> list[Path]:
     """The folders that are gpuhost's alone."""
-    return [etc(), state(), under("/opt/gpuhost"), under("/srv/gpuhost")]
+    return [etc(), state(), under(places.OPT), under(places.DATA)]

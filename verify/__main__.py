@@ -11,15 +11,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import monitor
+from . import monitor, places
 from .checks import AREAS, CHECKS, run_checks
 from .checks.context import Context
 from .compute import levels
 from .result import FAIL, PASS, Result, document, settle
 
 PASSED, FAILED, COULD_NOT_RUN = 0, 1, 2
-
-EXPECTED = "/etc/gpuhost/expected.json"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m verify", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="run|snapshot|torch|monitor")
     run = commands.add_parser("run", help="check this host against what was planned for it")
-    run.add_argument("--expect", default=EXPECTED, metavar="FILE", help=f"what was planned (default: {EXPECTED})")
+    run.add_argument("--expect", default=places.EXPECTED, metavar="FILE", help="what was planned (default: %(default)s)")
     about = "; ".join(f"{check.area}: {check.about}" for check in CHECKS)
     run.add_argument("checks", nargs="*", metavar="CHECK", help=f"only these areas or beginnings of ids ({about})")
     run.add_argument(

@@ -1,11 +1,12 @@
-"""What verify compares the host with: ``/etc/gpuhost/expected.json``."""
+"""What verify compares the host with."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from control.planner import services
-from control.planner.model import PREFIX, SCHEMA, Context, Outcome
+from control.planner.model import SCHEMA, Context, Outcome
+from verify import places
 
 
 def decide(ctx: Context) -> Outcome:
@@ -24,7 +25,7 @@ def decide(ctx: Context) -> Outcome:
         "torch": _torch(ctx),
         "services": _services(ctx),
     }
-    return Outcome({"prefix": PREFIX, "expected": expected})
+    return Outcome({"prefix": places.OPT, "file": places.EXPECTED, "expected": expected})
 
 
 def _driver(part: dict[str, Any]) -> dict[str, Any]:

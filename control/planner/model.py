@@ -20,10 +20,6 @@ MB = 1_000_000
 #: The kernel module, and what AMD's own release of it is called in DKMS.
 DRIVER = "amdgpu"
 
-#: Where gpuhost puts what is its own on a host (docs/architecture.md, "Paths on a target").
-PREFIX = "/opt/gpuhost"
-SECRETS = "/etc/gpuhost/secrets"
-
 
 @dataclass(frozen=True)
 class Decision:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from control.planner import access, compat, override
-from control.planner.model import PREFIX, SECRETS, Context, Decision, Outcome, in_names
+from control.planner.model import Context, Decision, Outcome, in_names
 from control.planner.sources import python_index
 from control.supportfiles import PLACEHOLDER
+from verify import places
 
 if TYPE_CHECKING:
     from control.findings import Finding
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 NETWORK = "gpuhost"
 PREFIX_OF_NAMES = "gpuhost-"
 LABEL = "org.gpuhost.service"
-VERIFY = f"{PREFIX}/verify"
+VERIFY = f"{places.OPT}/verify"
 GIB = 1 << 30
 
 
@@ -203,7 +204,7 @@ def _env_file(service: Service, fill: Filler, owner: Mapping[str, int]) -> dict[
 
 def secret_path(service: str, name: str) -> str:
     """Where a service's secret is kept on the host."""
-    return f"{SECRETS}/{service}/{name}"
+    return f"{places.SECRETS}/{service}/{name}"
 
 
 def _memory(ctx: Context, service: Service) -> str:

@@ -10,14 +10,15 @@ from packaging.version import Version
 
 from control.planner import compat
 from control.planner.gpu import visible
-from control.planner.model import PREFIX, Context, Decision, Gpu, Outcome
+from control.planner.model import Context, Decision, Gpu, Outcome
 from control.planner.sources import python_index
+from verify import places
 
 if TYPE_CHECKING:
     from control.findings import Finding
     from control.rows import Torch
 
-VENV = f"{PREFIX}/torch"
+VENV = f"{places.OPT}/torch"
 #: What findings call this consumer.
 NAME = "PyTorch on the host"
 

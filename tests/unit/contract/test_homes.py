@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from control import roles
 from control.paths import ROOT
 from tests.unit.contract import repository
+from verify import places
 
 #: The lab builds what stands in for the table's images, and needs packages of its own for that.
 LAB = ROOT / "control" / "lab"
@@ -90,6 +92,19 @@ def test_no_role_or_decision_names_a_port(path: Path) -> None:
     numbers = {value for value in values if isinstance(value, int)}
     texts = {int(match) for value in values if isinstance(value, str) for match in re.findall(r"\b\d{4,5}\b", value)}
     assert sorted(ports() & (numbers | texts)) == []
+
+
+def test_where_gpuhosts_own_things_are_is_typed_once() -> None:
+    own = {value for name, value in vars(places).items() if name.isupper()}
+    typed = [
+        (repository.name(path), value)
+        for path in repository.product_files(".py")
+        for value in constants(path)
+        if value in own
+    ]
+    # The others are made of these.
+    assert {name for name, _ in typed} == {"verify/places.py"}
+    assert roles.defaults("services")["services_data_root"] == places.DATA
 
 
 def test_a_planted_fact_is_found(tmp_path: Path) -> None:

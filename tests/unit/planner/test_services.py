@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from control.planner import model
-from onhost import paths
 from tests.unit.planner.conftest import Make, container, ids, snapshot
 
 RX6600 = "debian-12-rx6600"
@@ -165,11 +163,6 @@ def test_jupyter_is_built_on_a_base_that_fits_the_host(make: Make, wish: Any, ba
     assert built["name"] == container(plan, "jupyter")["image"]
     expected = next(one for one in plan.roles["verify"]["expected"]["torch"] if one["where"] == "gpuhost-jupyter")
     assert expected["build"] == build
-
-
-def test_secrets_are_where_the_target_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GPUHOST_ROOT", raising=False)
-    assert str(paths.secrets()) == model.SECRETS
 
 
 def test_nothing_is_left_to_fill_in(make: Make) -> None:
