@@ -50,8 +50,11 @@ class GpuhostProgram(Program):
         self.print_columns(list(_lines(self.scoped_collection)))
 
     def print_task_help(self, name: str) -> None:
-        options = self.parser.contexts[name].help_tuples()
-        print(f"Usage: {self.binary} {name}{' [options]' if options else ''}\n")
+        context = self.parser.contexts[name]
+        options = [(flags, f"{text[:1].upper()}{text[1:]}") for flags, text in context.help_tuples()]
+        names = [str(one.name).upper() for one in context.positional_args]
+        given = names or (["[options]"] if options else [])
+        print(f"Usage: {' '.join([self.binary, name, *given])}\n")
         print(f"{inspect.getdoc(self.collection[name]) or ''}\n")
         if options:
             print("Options:\n")
@@ -79,7 +82,7 @@ def _run(argv: list[str]) -> int:
     import tasks
 
     program = GpuhostProgram(namespace=tasks.ns, name="gpuhost", binary="./gpuhost", binary_names=["gpuhost"])
-    line = ["gpuhost", *argv]
+    line = ["gpuhost", *_help_first(argv)]
     try:
         program.create_config()
         program.parse_core(line)
@@ -107,6 +110,11 @@ def _run(argv: list[str]) -> int:
     finally:
         sys.stdout.flush()
     return 0
+
+
+def _help_first(argv: list[str]) -> list[str]:
+    """Help that is asked for behind a command, which Invoke would take for the name that some commands want."""
+    return ["--help", argv[0]] if "--help" in argv[1:] and not argv[0].startswith("-") else argv
 
 
 def usage_error(message: str, command: str | None, commands: Collection) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke import Context, Exit, task
 
 
-@task(name="try", help={"release": "Debian release of the host: 12 or 13"})
+@task(name="try", auto_shortflags=False, help={"release": "Debian release of the lab host: 12 (the default) or 13"})
 def try_(c: Context, release: int = 12) -> None:
     """See the whole job on a throw-away lab host; no GPU needed.
 

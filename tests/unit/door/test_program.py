@@ -42,8 +42,14 @@ def commands() -> Collection:
         """Runs a command that fails."""
         c.run("exit 42", hide=True, in_stream=False)
 
+    @task(positional=["host"], help={"host": "name of a lab host"})
+    def ssh(c: Context, host: str) -> None:
+        """Log in."""
+        print(f"ssh {host}")
+
     inner = Collection("lab")
     inner.add_task(up)
+    inner.add_task(ssh)
     return Collection(up, refuse, broken, interrupted, failing_command, inner)
 
 
@@ -71,7 +77,22 @@ def test_a_newcomer_is_told_what_it_is_and_where_to_begin(arguments: list[str], 
 def test_the_list_has_one_line_per_command_in_the_order_of_tasks_py(capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main(["--list"]) == 0
     lines = [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:] if line.strip()]
-    assert lines == ["up", "refuse", "broken", "interrupted", "failing-command", "lab.up"]
+    assert lines == ["up", "refuse", "broken", "interrupted", "failing-command", "lab.up", "lab.ssh"]
+
+
+@pytest.mark.parametrize("arguments", [["lab.ssh", "--help"], ["--help", "lab.ssh"], ["lab.ssh", "1", "--help"]])
+def test_help_of_a_command_that_takes_a_name_says_so_and_runs_nothing(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert program.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Usage: ./gpuhost lab.ssh HOST\n")
+    assert "Name of a lab host" in said
+
+
+def test_a_value_that_reads_help_is_a_value(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main(["up", "--site=--help"]) == 0
+    assert capsys.readouterr().out == "up --help 1\n"
 
 
 def test_help_of_a_command_shows_its_examples_and_options(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +100,7 @@ def test_help_of_a_command_shows_its_examples_and_options(capsys: pytest.Capture
     out = capsys.readouterr().out
     assert "Usage: ./gpuhost up [options]" in out
     assert "Example:  ./gpuhost up --site lab" in out
-    assert "which inventory" in out
+    assert "Which inventory" in out
 
 
 WRONG = {
