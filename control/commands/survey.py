@@ -1,4 +1,4 @@
-"""``plan``, ``status``, ``drift`` and ``info``: one look at the hosts, shown in four ways. Nothing changes."""
+"""``plan``, ``status``, ``drift`` and ``services``: one look at the hosts, shown in four ways. Nothing changes."""
 
 from __future__ import annotations
 
@@ -56,11 +56,6 @@ def drift(options: Options) -> int:
 def services(options: Options) -> int:
     """Which services the hosts run, in what state, and where to reach them."""
     return guarded(lambda: _shown(options, "services", _show_services), options.json)
-
-
-def info(options: Options) -> int:
-    """The technical record of the hosts: their snapshots."""
-    return guarded(lambda: _shown(options, "info", _show_info), options.json)
 
 
 def _shown(options: Options, command: str, show: Any) -> int:
@@ -208,11 +203,3 @@ def _undrifted(due: Mapping[str, str]) -> str:
     by_reason = {why: [role for role in due if due[role] == why] for why in (seals.NEVER, seals.UNSEEN)}
     words = [f"{why}: {', '.join(named)}" for why, named in by_reason.items() if named]
     return "; ".join(words) or "nothing drifted"
-
-
-def _show_info(out: Console, finished: run.Run) -> None:
-    for host, examined in sorted(finished.examined.items()):
-        # Of one host it is the document alone, so that it can go into a file as it is.
-        if len(finished.examined) > 1:
-            out.rule(f"[bold]{host}[/]", align="left")
-        print_json(examined["snapshot"])

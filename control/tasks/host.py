@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from invoke import Context, Exit, task
 
-_HOST = "Hosts: user@gpu01,gpu02. Without --site they need not be in any inventory"
-_SITE = "A folder of inventory/; without it and --host: this machine"
+_HOST = "Hosts to log in to: [user@]name[:port], several with commas. With --site: only these of it"
+_SITE = "The hosts of this folder of inventory/. Without it and --host: this machine"
 _JSON = "Print one JSON document instead of text"
 _SUDO = "Ask for the password that sudo wants on the hosts"
 _COMMON = {"host": _HOST, "site": _SITE, "json": _JSON, "ask-sudo": _SUDO}
@@ -18,9 +18,10 @@ def _end(code: int) -> None:
 @task(
     help={
         **_COMMON,
-        "yes": "Agree to a reboot of this machine or the replacement of a driver",
-        "cpu": "Set hosts up without a GPU",
-        "full": "Run every role, whatever the seals say",
+        "yes": "Agree to what takes something away: a driver that works is replaced, this machine is rebooted. Without it,\n"
+        "`up` refuses where the plan needs that, and says which",
+        "cpu": "Set hosts up without a GPU: everything computes on the processor",
+        "full": "Do every step again, also where nothing has changed since the last time",
     }
 )
 def up(
@@ -35,6 +36,9 @@ def up(
 ) -> None:
     """This machine, or the hosts named, become verified AI hosts.
 
+    Looks first, and changes nothing where something stands in the way. Running it again is safe: what is as planned is left
+    alone, and what was interrupted goes on.
+
     Examples:  ./gpuhost up        ./gpuhost up --host admin@gpu01,admin@gpu02        ./gpuhost up --site lab
     """
     from control.commands.common import Target
@@ -48,8 +52,8 @@ def up(
     help={
         **_COMMON,
         "cpu": "Plan for hosts without a GPU",
-        "snapshot": "Plan for a recorded host: a snapshot's file",
-        "verbose": "Also name the rule behind each decision, and why a role is due",
+        "snapshot": "Plan for a recorded host: a file that `info --json` wrote",
+        "verbose": "Also name the rule behind each decision, and why something has to be done (again)",
     }
 )
 def plan(
@@ -100,7 +104,7 @@ def verify(
 
 @task(help=_COMMON)
 def status(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
-    """Show one line per host: system, GPU, seals, services.
+    """Show one line per host: system, GPU, what is due, services.
 
     Example:  ./gpuhost status --site lab
     """
@@ -112,7 +116,7 @@ def status(c: Context, host: str = "", site: str = "", json: bool = False, ask_s
 
 @task(help=_COMMON)
 def drift(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
-    """What changed on a host since it was sealed, thing by thing.
+    """What changed on a host since gpuhost set it up, thing by thing.
 
     Example:  ./gpuhost drift --site lab
     """
@@ -122,16 +126,29 @@ def drift(c: Context, host: str = "", site: str = "", json: bool = False, ask_su
     _end(survey.drift(survey.Options(Target(host, site, ask_sudo), json=json)))
 
 
-@task(help=_COMMON)
-def info(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
-    """The full technical record of a host, as JSON.
+@task(
+    help={**_COMMON, "bundle": "Also write an archive (tar.gz) for a report of a fault, without passwords, tokens and keys"}
+)
+def info(
+    c: Context,
+    host: str = "",
+    site: str = "",
+    bundle: str = "",
+    json: bool = False,
+    ask_sudo: bool = False,
+) -> None:
+    """The full technical record of a host.
 
-    Example:  ./gpuhost info --host gpu01
+    GPUs, driver, access; ROCm's tools with their real exit status; whether PyTorch computes; the kernel's words.
+
+    Examples:  ./gpuhost info --host gpu01        ./gpuhost info --json > host.json
+               ./gpuhost info --bundle gpu01.tar.gz
     """
-    from control.commands import survey
     from control.commands.common import Target
+    from control.commands.info import Options
+    from control.commands.info import info as command
 
-    _end(survey.info(survey.Options(Target(host, site, ask_sudo), json=json)))
+    _end(command(Options(Target(host, site, ask_sudo), json=json, bundle=_path(bundle))))
 
 
 @task(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +63,3 @@ def test_what_only_root_could_see_is_not_made_up(told: Any, command: Any, words:
     assert "drifted" not in out
     assert "GH-LOOK-WITHOUT-ROOT" in beside
     assert "root would add: seals" in beside
-
-
-def test_a_record_stays_one_document(told: Any) -> None:
-    out, beside = told(survey.info, without_root())
-    assert json.loads(out)["os"]["id"] == "ubuntu"
-    assert "GH-LOOK-WITHOUT-ROOT" in beside
