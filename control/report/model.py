@@ -22,6 +22,9 @@ AREAS = {
     "generate": "Ollama at work",
     "torch": "PyTorch",
     "correctness": "Right numbers",
+    "memory": "GPU memory",
+    "rate": "Rates",
+    "peers": "Between GPUs",
 }
 
 

@@ -113,8 +113,8 @@ def _bound(name: str, where: str, seen: dict[str, Any]) -> Words:
 
 def _significand(name: str, where: str, seen: dict[str, Any]) -> Words:
     why = (
-        f"{_what(name)} {where} keeps {seen['kept']} of {seen['bits']} bits: it is computed in a narrower format than was asked "
-        f"for, and {seen['wrong']} of {seen['of']} results that have no rounding are wrong."
+        f"{_what(name)} {where} keeps {seen['kept']} of {seen['bits']} bits: it is computed in a narrower format than was "
+        f"asked for, and {seen['wrong']} of {seen['of']} results that have no rounding are wrong."
     )
     return seen["wrong"] == 0, f"{seen['kept']} bits", f"{seen['bits']} bits", why
 

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from ..result import Result, compare, failed, judged, unverifiable
-from . import places
+from . import interpreters
 from .context import Context, run
 from .inspection import OVERRIDE, setting
 
@@ -30,7 +30,10 @@ KINDS = {"rocm": "rocm", "cpu": "cpu", "distro": "cpu"}
 
 def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Per place with PyTorch: what its own interpreter says."""
-    found = {row["where"]: places.ask(row, ["torch"], ctx, SECONDS + places.MARGIN) for row in expected.get("torch") or []}
+    found = {
+        row["where"]: interpreters.ask(row, ["torch"], ctx, SECONDS + interpreters.MARGIN)
+        for row in expected.get("torch") or []
+    }
     stand_ins = {where: ctx.stand_in(where) for where in found if where != "host"}
     return {"simulated": ctx.simulated, "places": found, "stand_ins": stand_ins}
 
@@ -40,7 +43,7 @@ def look_here() -> dict[str, Any]:
     limit.
     """
     argv = [sys.executable, "-m", f"{__package__}.pytorch_worker"]
-    return places.read(run(argv, SECONDS, cwd=str(places.HOME.parent)))
+    return interpreters.read(run(argv, SECONDS, cwd=str(interpreters.HOME.parent)))
 
 
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
@@ -72,7 +75,7 @@ def judge_place(row: dict[str, Any], saw: dict[str, Any], gpus: int, simulated: 
     devices = [f"cuda:{index}" for index in range(max(gpus, len(saw["devices"])))]
     on_gpu = [_available(row, saw), _count(row, saw, gpus)]
     on_gpu += [_computed(row, saw, device, name) for device in devices for name in SAMPLES]
-    reason = places.no_gpu_here(simulated, stand_in)
+    reason = interpreters.no_gpu_here(simulated, stand_in)
     return results + ([unverifiable(r.id, reason, seen=r.seen, wanted=r.wanted) for r in on_gpu] if reason else on_gpu)
 
 
@@ -89,8 +92,8 @@ def _imported(row: dict[str, Any], saw: dict[str, Any]) -> Result:
         not said,
         seen=said or "imported",
         wanted="imported",
-        why=f"PyTorch {trouble} {places.described(row)}: {said}.",
-        next=f"{places.runner(row)} -c 'import torch'; `gpuhost up` puts the planned build back.",
+        why=f"PyTorch {trouble} {interpreters.described(row)}: {said}.",
+        next=f"{interpreters.runner(row)} -c 'import torch'; `gpuhost up` puts the planned build back.",
         needs=needs,
     )
 
@@ -104,7 +107,7 @@ def _version(row: dict[str, Any], saw: dict[str, Any], stand_in: str | None) -> 
             seen=seen,
             wanted="any",
             why="torch names no version.",
-            next=places.runner(row),
+            next=interpreters.runner(row),
         )
     if stand_in is not None and seen != wanted:
         return unverifiable(
@@ -117,7 +120,7 @@ def _version(row: dict[str, Any], saw: dict[str, Any], stand_in: str | None) -> 
         _id(row, "version"),
         seen=seen,
         wanted=wanted,
-        why=f"PyTorch {seen} is installed {places.described(row)} and {wanted} was planned: a later `pip install` has "
+        why=f"PyTorch {seen} is installed {interpreters.described(row)} and {wanted} was planned: a later `pip install` has "
         "replaced it, "
         "and what was chosen for this GPU is gone.",
         next="Run `gpuhost up` again: it puts the planned build back.",
@@ -137,7 +140,7 @@ def _build(row: dict[str, Any], saw: dict[str, Any], simulated: bool, stand_in: 
         _id(row, "build"),
         seen=saw["build"],
         wanted=wanted,
-        why=f"PyTorch {places.described(row)} is built for {saw['build']}, not for {wanted}: "
+        why=f"PyTorch {interpreters.described(row)} is built for {saw['build']}, not for {wanted}: "
         + (
             "an AMD GPU is invisible to it, and everything runs on the CPU."
             if wanted == "rocm"
@@ -156,7 +159,7 @@ def _override(row: dict[str, Any], saw: dict[str, Any]) -> Result:
         _id(row, "override"),
         seen=setting(seen),
         wanted=setting(wanted),
-        why=f"{OVERRIDE} is {setting(seen)} {places.described(row)} and should be {setting(wanted)}: "
+        why=f"{OVERRIDE} is {setting(seen)} {interpreters.described(row)} and should be {setting(wanted)}: "
         + ("kernels for the wrong target are loaded." if wanted is None else "this GPU's kernels are not found without it."),
         next="Look for it in /etc/environment, /etc/profile.d and ~/.profile; then run `gpuhost up` again.",
         needs=needs,
@@ -170,7 +173,7 @@ def _available(row: dict[str, Any], saw: dict[str, Any]) -> Result:
         bool(saw["available"]),
         seen=said or saw["available"],
         wanted=True,
-        why=f"PyTorch {places.described(row)} finds no GPU"
+        why=f"PyTorch {interpreters.described(row)} finds no GPU"
         + (f": {said}" if said else "")
         + ". Everything runs on the CPU, without an error.",
         next="`gpuhost verify access driver containers` tells whether permissions, the driver or the "
@@ -184,7 +187,7 @@ def _count(row: dict[str, Any], saw: dict[str, Any], gpus: int) -> Result:
         _id(row, "gpu_count"),
         seen=len(saw["devices"]),
         wanted=gpus,
-        why=f"PyTorch {places.described(row)} sees {len(saw['devices'])} GPUs and the plan has {gpus}: "
+        why=f"PyTorch {interpreters.described(row)} sees {len(saw['devices'])} GPUs and the plan has {gpus}: "
         + ("an integrated GPU is counted too, and may be chosen." if len(saw["devices"]) > gpus else "the others are idle."),
         next="Look for HIP_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES: they filter one after the other.",
         needs=(_id(row, "gpu_available"),),
@@ -198,7 +201,7 @@ def _computed(row: dict[str, Any], saw: dict[str, Any], device: str, name: str) 
     needs = () if device == "cpu" else (_id(row, "gpu_available"), _id(row, "gpu_count"))
     if "raised" in done:
         why = (
-            f"{what.capitalize()} on {device} {places.described(row)} failed: {done['raised']}. Kernels do not run "
+            f"{what.capitalize()} on {device} {interpreters.described(row)} failed: {done['raised']}. Kernels do not run "
             "there, whatever the device list says."
         )
         step = "Compare the GPU's target with the build's: `gpuhost plan` names both."
@@ -209,7 +212,7 @@ def _computed(row: dict[str, Any], saw: dict[str, Any], device: str, name: str) 
         0 <= ratio <= 1,
         seen=f"{ratio:.3g} of the bound",
         wanted=wanted,
-        why=f"{what.capitalize()} on {device} {places.described(row)} is wrong: its error is {ratio:.3g} times what "
+        why=f"{what.capitalize()} on {device} {interpreters.described(row)} is wrong: its error is {ratio:.3g} times what "
         "rounding allows. "
         "Results computed there cannot be trusted.",
         next="Take the host out of use and run it again; a repeated failure on one GPU points to its memory or clocks.",

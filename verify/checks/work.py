@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..compute import levels
 from ..result import Result, failed, judged, unverifiable
-from . import places
+from . import interpreters
 from .context import Context
 
 
@@ -38,9 +38,17 @@ def gpus(row: dict[str, Any], expected: dict[str, Any]) -> list[str]:
     return [f"cuda:{index}" for index in range(len(expected.get("gpus") or []))] if row.get("gpu") else []
 
 
-def devices(row: dict[str, Any], expected: dict[str, Any], simulated: bool, stand_in: str | None) -> list[str]:
-    """What is worked on in a place: its GPUs, and where none can be shown to work the processors."""
-    return (not places.no_gpu_here(simulated, stand_in) and gpus(row, expected)) or ["cpu"]
+def devices(part: str, row: dict[str, Any], expected: dict[str, Any], simulated: bool, stand_in: str | None) -> list[str]:
+    """What is worked on in a place: its GPUs, else the processors.
+
+    Where a GPU is only simulated, the processors' numbers are proven, and nothing else of them; peers need two GPUs.
+    """
+    reason, planned = interpreters.no_gpu_here(simulated, stand_in), gpus(row, expected)
+    if part == "peers":
+        return planned if len(planned) > 1 and not reason else []
+    if planned and not reason:
+        return planned
+    return ["cpu"] if part == "correctness" or not planned else []
 
 
 def probe(name: str, expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
@@ -50,12 +58,12 @@ def probe(name: str, expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for row in planned:
         where = row["where"]
-        every = devices(row, expected, ctx.simulated, stand_ins.get(where))
+        every = devices(name, row, expected, ctx.simulated, stand_ins.get(where))
         after = {one: ctx.hung[one] for one in every if one in ctx.hung}
         wanted = [one for one in every if one not in after]
-        seconds = levels.START_SECONDS + part.limit * (1 if part.together else max(1, len(wanted))) + places.MARGIN
+        seconds = levels.START_SECONDS + part.limit * (1 if part.together else max(1, len(wanted))) + interpreters.MARGIN
         words = ["compute", name, "--devices", ",".join(wanted)]
-        found[where] = {**(places.ask(row, words, ctx, seconds) if wanted else {}), "after": after}
+        found[where] = {**(interpreters.ask(row, words, ctx, seconds) if wanted else {}), "after": after}
         for one, came in (found[where].get("devices") or {}).items():
             if came["hung"] and one != "cpu":
                 ctx.hung[one] = id_of(name, row, one, "finished")
@@ -63,8 +71,8 @@ def probe(name: str, expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 
 def id_of(part: str, row: dict[str, Any], device: str, property: str) -> str:
-    """``correctness.host.gpu0.fft``."""
-    return f"{part}.{row['where']}.{device.replace('cuda:', 'gpu')}.{property}"
+    """``correctness.host.gpu0.fft``; the device is ``cuda:0`` to torch."""
+    return f"{part}.{row['where']}.{device.replace('cuda', 'gpu').replace(':', '')}.{property}"
 
 
 def causes(row: dict[str, Any], device: str) -> tuple[str, ...]:
@@ -76,8 +84,8 @@ def causes(row: dict[str, Any], device: str) -> tuple[str, ...]:
 
 def out_of_reach(part: str, row: dict[str, Any], expected: dict[str, Any], seen: dict[str, Any]) -> list[Result]:
     """One result for each planned GPU that this place cannot show to work."""
-    reason = places.no_gpu_here(seen["simulated"], seen["stand_ins"].get(row["where"]))
-    if not reason:
+    reason = interpreters.no_gpu_here(seen["simulated"], seen["stand_ins"].get(row["where"]))
+    if not reason or (part == "peers" and len(gpus(row, expected)) < 2):
         return []
     return [unverifiable(id_of(part, row, one, "finished"), reason, wanted="finished") for one in gpus(row, expected)]
 
@@ -92,7 +100,7 @@ def outcome(seen: dict[str, Any], row: dict[str, Any], device: str) -> dict[str,
 
 def again(part: str, row: dict[str, Any], device: str) -> str:
     """How a person does the work once more, and where the driver says what it thinks of it."""
-    return f"{places.runner(row)} -m verify compute {part} --devices {device}; sudo dmesg | tail -50"
+    return f"{interpreters.runner(row)} -m verify compute {part} --devices {device}; sudo dmesg | tail -50"
 
 
 def finished(part: str, row: dict[str, Any], device: str, came: dict[str, Any]) -> Result:
@@ -100,13 +108,13 @@ def finished(part: str, row: dict[str, Any], device: str, came: dict[str, Any]) 
     stopped, during = str(came["ended"]), f" in {came['at']}" if came["at"] else ""
     if came["hung"]:
         why = (
-            f"{device} {places.described(row)} hung{during}: {stopped}, and was given up. The driver or the bus lost a "
-            "command; programs that use this GPU wait for ever."
+            f"{device} {interpreters.described(row)} hung{during}: {stopped}, and was given up. The driver or the bus lost "
+            "a command; programs that use this GPU wait for ever."
         )
     elif came.get("after"):
-        why = f"Nothing was tried on {device} {places.described(row)}: it hung before."
+        why = f"Nothing was tried on {device} {interpreters.described(row)}: it hung before."
     else:
-        why = f"The work on {device} {places.described(row)} ended early{during}: {stopped or 'it did not say why'}."
+        why = f"The work on {device} {interpreters.described(row)} ended early{during}: {stopped or 'it did not say why'}."
     ok = came["done"] and not stopped
     return judged(
         id_of(part, row, device, "finished"),
@@ -132,16 +140,22 @@ def judge(part: str, seen: dict[str, Any], expected: dict[str, Any]) -> list[Res
     results: list[Result] = []
     for row in rows(expected, part):
         results += out_of_reach(part, row, expected, seen)
-        for device in devices(row, expected, seen["simulated"], seen["stand_ins"].get(row["where"])):
-            results += judge_device(part, row, device, outcome(seen, row, device), against(seen, expected, row, device))
+        for device in devices(part, row, expected, seen["simulated"], seen["stand_ins"].get(row["where"])):
+            came = outcome(seen, row, device)
+            results += judge_device(part, row, device, came, against(expected, came))
     return results
 
 
-def against(seen: dict[str, Any], expected: dict[str, Any], row: dict[str, Any], device: str) -> dict[str, Any]:
-    """What a device's figures are compared with: its row of the plan, and what this host's earlier runs gave."""
-    planned = expected.get("gpus") or []
-    index = int(device.partition(":")[2]) if device != "cpu" else -1
-    return {"gpu": planned[index] if 0 <= index < len(planned) else None, "history": expected.get("history") or []}
+def against(expected: dict[str, Any], came: dict[str, Any]) -> dict[str, Any]:
+    """What a device's figures are compared with: its row of the plan, and what this host's earlier runs gave.
+
+    A GPU is known by its address on the bus; torch's order is not the plan's.
+    """
+    planned, device = expected.get("gpus") or [], came.get("device") or {}
+    mine = [gpu for gpu in planned if gpu["pci"] == device.get("pci")]
+    if not mine and device.get("kind") == "gpu" and len({gpu["name"] for gpu in planned}) == 1:
+        mine = planned
+    return {"gpu": mine[0] if mine else None, "history": expected.get("history") or []}
 
 
 def judge_device(
@@ -149,7 +163,7 @@ def judge_device(
 ) -> list[Result]:
     """The results of one device."""
     module, end = import_module(f".{part}", __package__), finished(part, row, device, came)
-    results, where = [end], f"on {device} {places.described(row)}"
+    results, where = [end], f"on {device} {interpreters.described(row)}"
     beside = {**(compared or {}), "device": came["device"]}
     for name in module.names(came["device"] or {"kind": "cpu" if device == "cpu" else "gpu"}):
         id, seen = id_of(part, row, device, name), came["measured"].get(name)

@@ -63,6 +63,10 @@ class Cpu:
     def release(self) -> None:
         """Nothing is cached."""
 
+    def reaches(self, name: str) -> bool:
+        """Whether it copies into another device's memory without a detour."""
+        return True
+
 
 class Gpu:
     """One GPU, ``cuda:N``."""
@@ -136,14 +140,18 @@ class Gpu:
         """What torch keeps for later goes back to the driver."""
         self.torch.cuda.empty_cache()
 
+    def reaches(self, name: str) -> bool:
+        """Whether it copies into another device's memory without a detour."""
+        return bool(self.torch.cuda.can_device_access_peer(self.index, int(name.partition(":")[2])))
+
 
 def open_device(torch: Any, name: str) -> Cpu | Gpu:
     """The device of that name (``cpu``, ``cuda:0``).
 
     :raises RuntimeError: when torch does not see it.
     """
-    if name == "cpu":
-        return Cpu(torch)
+    if name.partition(":")[0] == "cpu":
+        return Cpu(torch, name)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if int(name.partition(":")[2]) >= count:
         raise RuntimeError(f"{name} is not there: torch sees {count} GPUs")

@@ -22,6 +22,7 @@ class Part:
 
     :param seconds: what it is sized to take; :param limit: when it counts as hung, from the moment that the device answers.
     :param together: whether devices do it at the same time; what is timed is done one device after the other.
+    :param ranks: whether the devices' processes talk to each other.
     """
 
     name: str
@@ -29,9 +30,15 @@ class Part:
     seconds: int
     limit: int
     together: bool = True
+    ranks: bool = False
 
 
-PARTS = (Part("correctness", "right numbers: products, convolution, FFT, attention, training, repeatability", 60, 180),)
+PARTS = (
+    Part("correctness", "right numbers: products, convolution, FFT, attention, training, repeatability", 60, 180),
+    Part("memory", "patterns through all free memory, and leaks", 30, 120),
+    Part("rate", "arithmetic, memory, transfers and launches, beside floors and history", 12, 90, together=False),
+    Part("peers", "copies between GPUs, and all-reduce", 20, 90, ranks=True),
+)
 
 
 def part(name: str) -> Part:

@@ -12,9 +12,10 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,20 @@ Outcome = dict[str, Any]
 def run_part(part: levels.Part, devices: Sequence[str], seconds: float | None = None) -> dict[str, Outcome]:
     """The outcome of a part by device; ``seconds`` is what each is sized to take, where not the part's own."""
     took = part.seconds if seconds is None else seconds
+    with tempfile.TemporaryDirectory() as folder:
 
-    def one(device: str) -> Outcome:
-        return run_worker([part.name, device, f"{took:g}"], part.limit + took - part.seconds)
+        def one(rank: int) -> Outcome:
+            environment = _rank(rank, devices, folder) if part.ranks else {}
+            limit = part.limit + took - part.seconds
+            return run_worker([part.name, devices[rank], f"{took:g}"], limit, environment=environment)
 
-    if not part.together:
-        return {device: one(device) for device in devices}
-    with ThreadPoolExecutor(max_workers=max(1, len(devices))) as pool:
-        return dict(zip(devices, pool.map(one, devices)))
+        with ThreadPoolExecutor(max_workers=len(devices) if part.together else 1) as pool:
+            return dict(zip(devices, pool.map(one, range(len(devices)))))
+
+
+def _rank(rank: int, devices: Sequence[str], folder: str) -> dict[str, str]:
+    """How a worker finds the others; see :mod:`.peers`."""
+    return {"GPUHOST_RANK": str(rank), "GPUHOST_RANKS": ",".join(devices), "GPUHOST_RENDEZVOUS": f"{folder}/rendezvous"}
 
 
 def find_devices() -> list[str]:
@@ -50,7 +57,12 @@ def find_devices() -> list[str]:
 
 
 def run_worker(
-    words: Sequence[str], limit: float, *, start: float = levels.START_SECONDS, module: str = "verify.compute.worker"
+    words: Sequence[str],
+    limit: float,
+    *,
+    start: float = levels.START_SECONDS,
+    environment: Mapping[str, str] | None = None,
+    module: str = "verify.compute.worker",
 ) -> Outcome:
     """One worker to its end, or to ``limit`` seconds after its device answered; ``start`` is what that may take."""
     process = subprocess.Popen(
@@ -61,7 +73,7 @@ def run_worker(
         text=True,
         errors="replace",
         cwd=HOME,
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
         start_new_session=True,
     )
     lines: queue.Queue[str | None] = queue.Queue()

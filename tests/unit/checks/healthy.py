@@ -261,7 +261,24 @@ SEEN: dict[str, dict[str, Any]] = {
         "stand_ins": {"gpuhost-jupyter": None},
     },
     "correctness": measured.everywhere(measured.numbers, "host", "gpuhost-jupyter"),
+    "memory": measured.everywhere(measured.cells, "host"),
+    "rate": measured.everywhere(measured.rates, "host", "gpuhost-jupyter"),
+    "peers": {"simulated": False, "stand_ins": {}, "places": {"host": {"devices": {}, "after": {}}}},
 }
+
+
+#: Runs of before, as the control node hands them in for the time of a run; they are in no file of the host.
+HISTORY = [
+    {
+        "taken_at": "2026-11-21T08:00:00Z",
+        "rates": {
+            id: value
+            for where in ("host", "gpuhost-jupyter")
+            for id, value in measured.earlier("rate", measured.rates(), where=where)[0]["rates"].items()
+        },
+    }
+]
+EXPECTED["history"] = HISTORY
 
 
 def expected() -> dict[str, Any]:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.unit.checks import healthy
 from verify.__main__ import COULD_NOT_RUN, main
-from verify.checks import access, containers, generate, places, pytorch_worker, services, wiring
+from verify.checks import access, containers, generate, interpreters, pytorch_worker, services, wiring
 from verify.checks.context import Answer, Context, Ran, fetch, run
 from verify.checks.inspection import look
 from verify.engine import EngineError
@@ -327,7 +327,7 @@ MOUNTS = [
 
 @pytest.mark.parametrize(("source", "target", "folder"), MOUNTS)
 def test_the_folder_of_checks_is_found_in_a_container(source: str, target: str, folder: Path | None) -> None:
-    assert places.mounted_at(Path("/opt/gpuhost/verify"), [{"Source": source, "Destination": target}]) == folder
+    assert interpreters.mounted_at(Path("/opt/gpuhost/verify"), [{"Source": source, "Destination": target}]) == folder
 
 
 TORCH_OUTPUT = [
@@ -341,7 +341,7 @@ TORCH_OUTPUT = [
 
 @pytest.mark.parametrize(("ran", "seen"), TORCH_OUTPUT)
 def test_what_the_torch_worker_printed_is_read(ran: Ran, seen: dict[str, Any]) -> None:
-    assert places.read(ran) == seen
+    assert interpreters.read(ran) == seen
 
 
 def test_an_interpreter_without_torch_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

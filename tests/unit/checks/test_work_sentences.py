@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.unit.checks import healthy, measured
-from verify.checks import CHECKS, correctness, work
+from verify.checks import CHECKS, correctness, memory, rate, work
+from verify.compute import memory as compute_memory
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result, settle
 
 Seen = dict[str, Any]
@@ -102,7 +103,7 @@ RAISED: list[Row] = [
 ]
 ENDS: list[Row] = [
     (part, change, f"{part}.host.gpu0.finished", words, step)
-    for part in ("correctness",)
+    for part in ("correctness", "memory", "rate")
     for change, words, step in (
         (
             of_device(**HUNG),
@@ -120,7 +121,47 @@ ENDS: list[Row] = [
         (lambda seen: seen["places"].update(host={"after": {"cuda:0": "x"}}), "Nothing was tried on cuda:0", "compute"),
     )
 ]
-ROWS: list[Row] = [*ENDS, *CORRECTNESS, *RAISED]
+FAILED = "RuntimeError: HIP error: invalid device function"
+CELLS = {"wrong": 2, "first_cell": 4096, "bits": "0000000000000010"}
+MEMORY: list[Row] = [
+    *(("memory", instead(name, raised=FAILED), f"memory.host.gpu0.{name}", FAILED, "dmesg") for name in memory.names({})),
+    *(
+        ("memory", of_measure(name, **changes), f"memory.host.gpu0.{name}", words, step)
+        for name in compute_memory.PATTERNS
+        for changes, words, step in (
+            (
+                CELLS,
+                "2 cells of 8 bytes read back otherwise, the first at 0x8000 in the bits 0000000000000010",
+                "out of use",
+            ),
+            ({"wrong_on_host": 1}, "are wrong when the host reads them", "out of use"),
+            ({"bytes": 0}, "No cell on cuda:0 on the host was tested", "Stop what uses the GPU"),
+        )
+    ),
+    ("memory", of_measure("filled", bytes=0), "memory.host.gpu0.filled", "all of it is taken", "gpuhost-ollama"),
+    ("memory", of_measure("leak", held_bytes=1), "memory.host.gpu0.leak", "is not free again", "Update the driver"),
+    ("memory", of_measure("leak", lost_bytes=memory.KEPT + 1), "memory.host.gpu0.leak", "0.1 GiB not given back", "Update"),
+]
+SLOW = [
+    (
+        "gemm_float16",
+        15.9,
+        "reach 15.9 TFLOP/s, and at least 16.0 are due. It was 20.0 in 1 earlier run, the last on 2026-11-21",
+    ),
+    ("gemm_float16", 15.9, "Under load: 2410 MHz, 98 W, junction 81 °C."),
+    ("gemm_float32", 1.0, "something changed on this host"),
+    ("gemm_float64", 1.0, "something changed on this host"),
+    ("gemm_bfloat16", 1.0, "something changed on this host"),
+    ("memory", 159.0, "Its own memory on cuda:0 on the host reach 159.0 GB/s"),
+    ("to_device", 15.7, "The link at 0000:03:00.0 runs at 16 GT/s x16, which carries 31.5 GB/s."),
+    ("from_device", 15.7, "at least 15.8 are due"),
+    ("launch", 99_000.0, "at least 100000.0 are due"),
+]
+RATE: list[Row] = [
+    *(("rate", of_measure(name, value=value), f"rate.host.gpu0.{name}", words, "") for name, value, words in SLOW),
+    *(("rate", instead(name, raised=FAILED), f"rate.host.gpu0.{name}", FAILED, "dmesg") for name in rate.names({})),
+]
+ROWS: list[Row] = [*ENDS, *CORRECTNESS, *RAISED, *MEMORY, *RATE]
 
 
 def judge(part: str, seen: Seen, **changes: Any) -> dict[str, Result]:
@@ -207,5 +248,175 @@ def test_a_simulated_gpu_is_not_verifiable_and_the_processors_stand_for_themselv
 
 def test_a_host_planned_without_gpu_proves_its_processors() -> None:
     torch = [{"where": "host", "python": "python3", "gpu": False}]
-    assert work.devices(torch[0], healthy.expected(), False, None) == ["cpu"]
+    assert work.devices("memory", torch[0], healthy.expected(), False, None) == ["cpu"]
     assert work.gpus(torch[0], healthy.expected()) == []
+
+
+def two_gpus(**changes: Any) -> dict[str, Result]:
+    """The results of what lies between two GPUs, on a host planned with both."""
+    planned = [{"pci": f"0000:{bus}:00.0", "gfx": "gfx942", "name": "Instinct MI300X"} for bus in ("03", "83")]
+    devices = {f"cuda:{index}": measured.between({**measured.GPU, "pci": gpu["pci"]}) for index, gpu in enumerate(planned)}
+    seen: Seen = {"simulated": False, "stand_ins": {}, "places": {"host": {"devices": devices, "after": {}}}}
+    for name, value in changes.pop("measured", {}).items():
+        devices["cuda:0"]["measured"][name].update(value)
+    devices["cuda:0"].update(changes.pop("device", {}))
+    return judge("peers", {**seen, **changes.pop("seen", {})}, gpus=planned, **changes)
+
+
+def test_between_two_gpus_everything_is_asked_of_each() -> None:
+    results = two_gpus()
+    assert {result.status for result in results.values()} == {PASS}
+    assert sorted(results) == sorted(
+        f"peers.host.gpu{index}.{name}" for index in (0, 1) for name in ("finished", "all_reduce", "copies")
+    )
+
+
+PEERS: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"measured": {"all_reduce": {"wrong": 3}}},
+        "all_reduce",
+        "an all-reduce over all GPUs on cuda:0 on the host, 3 of 67108864",
+    ),
+    ({"measured": {"copies": {"wrong": 1}}}, "copies", "what is trained on several GPUs is worthless"),
+    (
+        {"measured": {"all_reduce": {"raised": "DistBackendError: timeout"}}},
+        "all_reduce",
+        "failed: DistBackendError: timeout",
+    ),
+    ({"device": HUNG}, "finished", "cuda:0 on the host hung in gemm_float32_exact"),
+]
+
+
+@pytest.mark.parametrize(("changes", "name", "words"), PEERS)
+def test_what_is_wrong_between_gpus_points_to_the_iommu(changes: dict[str, Any], name: str, words: str) -> None:
+    results = two_gpus(**changes)
+    result = results[f"peers.host.gpu0.{name}"]
+    assert result.status == FAIL
+    assert words in result.why
+    assert "iommu=pt" in result.next
+    assert {id for id, one in results.items() if one.status == FAIL} == {f"peers.host.gpu0.{name}"}
+
+
+def test_a_rate_between_gpus_is_compared_with_earlier_runs_alone() -> None:
+    before = measured.earlier("peers", measured.between())
+    assert two_gpus(history=before)["peers.host.gpu0.copies"].status == PASS
+    slow = two_gpus(history=before, measured={"copies": {"value": 15.9}})["peers.host.gpu0.copies"]
+    assert slow.status == FAIL
+    assert "A copy to another GPU on cuda:0 on the host reaches 15.9 GB/s, and at least 16.0 are due" in slow.why
+
+
+@pytest.mark.parametrize(("part", "asked"), [("correctness", 2), ("memory", 1), ("rate", 2), ("peers", 1)])
+def test_what_a_simulated_gpu_cannot_show_is_said_once_for_each_gpu_and_place(part: str, asked: int) -> None:
+    planned = [{"pci": f"0000:{bus}:00.0", "gfx": "gfx942", "name": "Instinct MI300X"} for bus in ("03", "83")]
+    seen: Seen = {"simulated": True, "stand_ins": {}, "places": {}}
+    unknown = [result for result in judge(part, seen, gpus=planned).values() if "simulated" in result.why]
+    assert len(unknown) == 2 * asked
+    assert {result.status for result in unknown} == {UNVERIFIABLE}
+
+
+def test_one_gpu_has_no_peers() -> None:
+    assert judge("peers", healthy.seen("peers")) == {}
+    assert judge("peers", {**healthy.seen("peers"), "simulated": True}) == {}
+
+
+def test_half_filled_memory_says_nothing_of_the_rest() -> None:
+    seen = healthy.seen("memory")
+    of_measure("filled", bytes=(4 << 30) - 1)(seen)
+    result = judge("memory", seen)["memory.host.gpu0.filled"]
+    assert result.status == UNVERIFIABLE
+    assert "only 4.0 GiB of 8.0 GiB were free" in result.why
+    of_measure("filled", bytes=4 << 30)(seen)
+    assert judge("memory", seen)["memory.host.gpu0.filled"].status == PASS
+
+
+@pytest.mark.parametrize(("size", "status"), [(1, PASS), (0, FAIL)])
+def test_of_a_host_s_own_memory_a_sample_is_tested(size: int, status: str) -> None:
+    came = measured.cells({"kind": "cpu"})
+    assert "leak" not in came["measured"]
+    came["measured"]["filled"]["bytes"] = size
+    results = {result.id: result for result in work.judge_device("memory", HOST, "cpu", came)}
+    assert results["memory.host.cpu.filled"].status == status
+
+
+def test_a_driver_may_keep_a_little() -> None:
+    seen = healthy.seen("memory")
+    of_measure("leak", lost_bytes=memory.KEPT)(seen)
+    assert judge("memory", seen)["memory.host.gpu0.leak"].status == PASS
+
+
+FLOORS = {"gemm_float16": 20.0, "gemm_float8_e4m3fn": 100.0}
+CARD = {"pci": "0000:03:00.0", "gfx": "gfx1032", "name": "Radeon RX 6600", "rates": FLOORS}
+
+
+@pytest.mark.parametrize(
+    ("value", "history", "status", "source"),
+    [
+        (18.0, [], PASS, "RVS: 20.0 less 10%"),
+        (17.9, [], FAIL, "RVS: 20.0 less 10%"),
+        (18.0, [15.0], PASS, "RVS: 20.0 less 10%"),
+        (18.0, [30.0], FAIL, "80% of 30.0, 1 earlier run, the last on 2026-11-21"),
+        (24.0, [30.0, 30.0, 90.0], PASS, "80% of 30.0, 3 earlier runs, the last on 2026-11-21"),
+        (10.0, [30.0], FAIL, "RVS: 20.0 less 10%"),
+    ],
+)
+def test_a_rate_has_to_reach_the_floor_and_its_own_past(
+    value: float, history: list[float], status: str, source: str
+) -> None:
+    seen = healthy.seen("rate")
+    of_measure("gemm_float16", value=value)(seen)
+    runs = [{"taken_at": "2026-11-21T08:00:00Z", "rates": {"rate.host.gpu0.gemm_float16": rate}} for rate in history]
+    result = judge("rate", seen, gpus=[CARD], history=runs)["rate.host.gpu0.gemm_float16"]
+    assert result.status == status
+    assert result.wanted["source"] == source
+    assert result.wanted["unit"] == "TFLOP/s"
+    assert result.seen["value"] == value
+
+
+def test_the_first_run_of_a_card_without_a_floor_has_nothing_to_compare_with() -> None:
+    results = judge("rate", healthy.seen("rate"), history=[])
+    assert results["rate.host.gpu0.gemm_float16"].status == UNVERIFIABLE
+    assert "the next one is compared with this one" in results["rate.host.gpu0.gemm_float16"].why
+    assert results["rate.host.gpu0.to_device"].status == PASS
+
+
+def test_processors_share_their_time_and_may_be_half_as_fast() -> None:
+    device = {"kind": "cpu", "formats": []}
+    came = measured.rates(device)
+    before = {"history": measured.earlier("rate", came, device="cpu")}
+    for name in ("gemm_float32", "launch"):
+        came["measured"][name]["value"] *= 0.5
+    results = {result.id: result for result in work.judge_device("rate", HOST, "cpu", came, before)}
+    assert results["rate.host.cpu.gemm_float32"].status == PASS
+    assert results["rate.host.cpu.launch"].status == PASS
+    came["measured"]["gemm_float32"]["value"] *= 0.99
+    results = {result.id: result for result in work.judge_device("rate", HOST, "cpu", came, before)}
+    assert results["rate.host.cpu.gemm_float32"].status == FAIL
+
+
+def test_a_gpu_is_known_by_its_address_whatever_torch_s_order() -> None:
+    other = {**CARD, "pci": "0000:83:00.0", "name": "Instinct MI210"}
+    expected = {"gpus": [other, CARD], "history": []}
+    assert work.against(expected, {"device": {"kind": "gpu", "pci": CARD["pci"]}})["gpu"] == CARD
+    assert work.against(expected, {"device": {"kind": "gpu", "pci": None}})["gpu"] is None
+    assert work.against({"gpus": [CARD, CARD]}, {"device": {"kind": "gpu", "pci": None}})["gpu"] == CARD
+    assert work.against({"gpus": [CARD]}, {"device": {"kind": "cpu"}})["gpu"] is None
+    assert work.against({"gpus": [CARD]}, {"device": None})["gpu"] is None
+
+
+def test_both_spellings_of_eight_bits_have_one_floor() -> None:
+    device = {**measured.GPU, "formats": ["float8_e4m3fnuz"]}
+    came = measured.rates(device)
+    [result] = [
+        one
+        for one in work.judge_device("rate", HOST, "cuda:0", came, {"gpu": CARD})
+        if one.id.endswith("gemm_float8_e4m3fnuz")
+    ]
+    assert (result.status, result.wanted["at_least"]) == (FAIL, 90.0)
+
+
+@pytest.mark.parametrize("name", ["gemm_int8", "gemm_float8_e4m3fn"])
+def test_a_build_without_a_narrow_product_has_no_rate_of_it(name: str) -> None:
+    came = measured.rates({**measured.GPU, "formats": ["int8", "float8_e4m3fn"]})
+    came["measured"][name] = {"raised": "RuntimeError: not supported on this device"}
+    results = {result.id: result for result in work.judge_device("rate", HOST, "cuda:0", came, {"gpu": CARD})}
+    assert results[f"rate.host.gpu0.{name}"].status == UNVERIFIABLE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,8 @@ def test_without_torch_the_processors_are_named() -> None:
 def test_each_device_has_a_worker_of_its_own(together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[list[str], float]] = []
 
-    def run(words: list[str], limit: float) -> dict[str, Any]:
+    def run(words: list[str], limit: float, environment: dict[str, str]) -> dict[str, Any]:
+        assert environment == {}
         told.append((words, limit))
         return {"device": words[1]}
 
@@ -140,6 +142,23 @@ def test_each_device_has_a_worker_of_its_own(together: bool, monkeypatch: pytest
     told.clear()
     runner.run_part(part, ["cpu"], 40)
     assert told == [(["any", "cpu", "40"], 90)]
+
+
+def test_processes_that_talk_to_each_other_know_where_they_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, str]] = []
+    begun = threading.Barrier(2, timeout=10)
+
+    def run(words: list[str], limit: float, environment: dict[str, str]) -> dict[str, Any]:
+        begun.wait()
+        told.append({"device": words[1], **environment})
+        return {}
+
+    monkeypatch.setattr(runner, "run_worker", run)
+    runner.run_part(levels.part("peers"), ["cuda:0", "cuda:1"])
+    told.sort(key=lambda one: one["GPUHOST_RANK"])
+    assert [(one["device"], one["GPUHOST_RANK"]) for one in told] == [("cuda:0", "0"), ("cuda:1", "1")]
+    assert {one["GPUHOST_RANKS"] for one in told} == {"cuda:0,cuda:1"}
+    assert len({one["GPUHOST_RENDEZVOUS"] for one in told}) == 1
 
 
 def test_the_command_prints_the_outcome_of_each_device(
