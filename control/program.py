@@ -114,7 +114,7 @@ def _run(argv: list[str]) -> int:
 
 def _help_first(argv: list[str]) -> list[str]:
     """Help that is asked for behind a command, which Invoke would take for the name that some commands want."""
-    return ["--help", argv[0]] if "--help" in argv[1:] and not argv[0].startswith("-") else argv
+    return ["--help", argv[0]] if {"--help", "-h"} & set(argv[1:]) and not argv[0].startswith("-") else argv
 
 
 def usage_error(message: str, command: str | None, commands: Collection) -> str:

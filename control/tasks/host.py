@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from invoke import Context, Exit, task
+
+#: No letters: those that Invoke makes up differ from command to command.
+host_task = partial(task, auto_shortflags=False)
 
 _HOST = "Hosts to log in to: [user@]name[:port], several with commas. With --site: only these of it"
 _SITE = "The hosts of this folder of inventory/. Without it and --host: this machine"
@@ -15,11 +20,11 @@ def _end(code: int) -> None:
     raise Exit(code=code)
 
 
-@task(
+@host_task(
     help={
         **_COMMON,
-        "yes": "Agree to what takes something away: a driver that works is replaced, this machine is rebooted. Without it,\n"
-        "`up` refuses where the plan needs that, and says which",
+        "yes": "Agree that a driver that works is replaced, and that this machine is rebooted, where the plan needs it; "
+        "without it `up` stops before the first change and says which of the two it would be",
         "cpu": "Set hosts up without a GPU: everything computes on the processor",
         "full": "Do every step again, also where nothing has changed since the last time",
     }
@@ -48,7 +53,7 @@ def up(
     _end(command(Options(Target(host, site, ask_sudo), confirmed=yes, cpu=cpu, full=full, json=json)))
 
 
-@task(
+@host_task(
     help={
         **_COMMON,
         "cpu": "Plan for hosts without a GPU",
@@ -79,7 +84,7 @@ def plan(
     _end(survey.plan(survey.Options(target, json=json, cpu=cpu, snapshot=_path(snapshot), verbose=verbose)))
 
 
-@task(help={**_COMMON, "junit": "Also write JUnit XML to this file", "html": "Also write the HTML report to this file"})
+@host_task(help={**_COMMON, "junit": "Also write JUnit XML to this file", "html": "Also write the HTML report to this file"})
 def verify(
     c: Context,
     host: str = "",
@@ -102,7 +107,7 @@ def verify(
     _end(command(Options(Target(host, site, ask_sudo), json=json, junit=_path(junit), html=_path(html))))
 
 
-@task(help=_COMMON)
+@host_task(help=_COMMON)
 def status(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
     """Show one line per host: system, GPU, what is due, services.
 
@@ -114,7 +119,7 @@ def status(c: Context, host: str = "", site: str = "", json: bool = False, ask_s
     _end(survey.status(survey.Options(Target(host, site, ask_sudo), json=json)))
 
 
-@task(help=_COMMON)
+@host_task(help=_COMMON)
 def drift(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
     """What changed on a host since gpuhost set it up, thing by thing.
 
@@ -126,7 +131,7 @@ def drift(c: Context, host: str = "", site: str = "", json: bool = False, ask_su
     _end(survey.drift(survey.Options(Target(host, site, ask_sudo), json=json)))
 
 
-@task(
+@host_task(
     help={**_COMMON, "bundle": "Also write an archive (tar.gz) for a report of a fault, without passwords, tokens and keys"}
 )
 def info(
@@ -151,7 +156,7 @@ def info(
     _end(command(Options(Target(host, site, ask_sudo), json=json, bundle=_path(bundle))))
 
 
-@task(
+@host_task(
     help={
         **_COMMON,
         "once": "Look once instead of until Ctrl-C",
@@ -181,7 +186,7 @@ def monitor(
     _end(command(Options(Target(host, site, ask_sudo), once=once, json=json, interval=interval)))
 
 
-@task(help=_COMMON)
+@host_task(help=_COMMON)
 def services(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
     """The services of the hosts: their state and their addresses.
 
@@ -193,7 +198,7 @@ def services(c: Context, host: str = "", site: str = "", json: bool = False, ask
     _end(survey.services(survey.Options(Target(host, site, ask_sudo), json=json)))
 
 
-@task(help={**_COMMON, "purge-data": "Also delete models, notebooks and workspaces. Cannot be undone"})
+@host_task(help={**_COMMON, "purge-data": "Also delete models, notebooks and workspaces. Cannot be undone"})
 def remove(
     c: Context,
     host: str = "",

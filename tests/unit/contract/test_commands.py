@@ -49,6 +49,13 @@ def test_every_option_of_a_command_is_explained(name: str) -> None:
     assert [flags for flags, text in OPTIONS[name] if not text] == []
 
 
+@every_command
+def test_an_option_is_a_word_so_that_no_letter_means_two_things(name: str) -> None:
+    letters = {flag for flags, _ in OPTIONS[name] for flag in flags.replace(",", " ").split() if not flag.startswith("--")}
+    # pytest's own.
+    assert {letter for letter in letters if letter.startswith("-")} <= {"-k"}
+
+
 def _run(code: str) -> subprocess.CompletedProcess[str]:
     lines = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from control.program import main; {code}"
     return subprocess.run([sys.executable, "-I", "-c", lines], capture_output=True, text=True, check=True)

@@ -80,7 +80,7 @@ def test_the_list_has_one_line_per_command_in_the_order_of_tasks_py(capsys: pyte
     assert lines == ["up", "refuse", "broken", "interrupted", "failing-command", "lab.up", "lab.ssh"]
 
 
-@pytest.mark.parametrize("arguments", [["lab.ssh", "--help"], ["--help", "lab.ssh"], ["lab.ssh", "1", "--help"]])
+@pytest.mark.parametrize("arguments", [["lab.ssh", "--help"], ["--help", "lab.ssh"], ["lab.ssh", "1", "-h"]])
 def test_help_of_a_command_that_takes_a_name_says_so_and_runs_nothing(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
