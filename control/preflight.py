@@ -15,6 +15,8 @@ from control.wishes import Problem, problems
 Look = Callable[[str, dict[str, Any]], dict[str, Any]]
 #: Where a look's result says what sudo said, if it was made without root because of that.
 WITHOUT_ROOT = "without_root"
+#: The finding that says so.
+LOOK_WITHOUT_ROOT = "GH-LOOK-WITHOUT-ROOT"
 
 
 @dataclass
@@ -97,7 +99,7 @@ def examine(host: str, wishes: dict[str, Any], look: Look, given: dict[str, Any]
 
 def _partial(result: Examination, refusal: str) -> Finding:
     closed = ", ".join(result.snapshot.get("needs_root") or []) or "nothing more"
-    return findings.make("GH-LOOK-WITHOUT-ROOT", result.host, f"{refusal}; root would add: {closed}")
+    return findings.make(LOOK_WITHOUT_ROOT, result.host, f"{refusal}; root would add: {closed}")
 
 
 def _decide(result: Examination, wishes: dict[str, Any]) -> None:

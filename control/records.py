@@ -10,10 +10,9 @@ from typing import Any
 
 from control import actions
 from control.paths import REPORTS_DIR
+from control.preflight import LOOK_WITHOUT_ROOT
 from verify.redaction import Redactor
 
-#: The finding of a host that was looked at as whoever logs in.
-WITHOUT_ROOT = "GH-LOOK-WITHOUT-ROOT"
 #: Of a run's folder, what a report of a fault takes; ``{host}`` is the host's name.
 OF_A_RUN = ("run.json", "ansible.log", "outcome.json", "events.jsonl", "results/{host}.json", "progress/{host}.json")
 #: Commands whose last run says most about a host: they changed or proved it.
@@ -33,7 +32,7 @@ def examined(folder: Path | None, host: str) -> dict[str, Any]:
 
 def without_root(examined: Mapping[str, Any]) -> bool:
     """Whether the host was looked at as whoever logs in."""
-    return any(one["id"] == WITHOUT_ROOT for one in examined.get("findings", []))
+    return any(one["id"] == LOOK_WITHOUT_ROOT for one in examined.get("findings", []))
 
 
 def new_key() -> str:

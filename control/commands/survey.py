@@ -19,8 +19,7 @@ from control.console import console, show_findings
 from control.exitcodes import ExitCode, worst
 from control.findings import CATALOGUE, make
 from control.inventory import BadInputError
-
-WITHOUT_ROOT = "GH-LOOK-WITHOUT-ROOT"
+from control.preflight import LOOK_WITHOUT_ROOT
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def _shown(options: Options, command: str, show: Any) -> int:
 
 def _show_partial(finished: run.Run) -> None:
     """What a look without root did not see; beside the output, which may be a document."""
-    partial = [one for host in finished.examined.values() for one in host["findings"] if one["id"] == WITHOUT_ROOT]
+    partial = [one for host in finished.examined.values() for one in host["findings"] if one["id"] == LOOK_WITHOUT_ROOT]
     show_findings(console(stderr=True), partial)
 
 
