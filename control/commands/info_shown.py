@@ -96,7 +96,8 @@ def _gpus(snapshot: Mapping[str, Any]) -> Iterator[Line]:
         ]
         words = [
             gpu["gfx"],
-            f"{gpu['vendor_id']}:{gpu['device_id']} rev {gpu['revision']} (board {gpu['subsystem']})",
+            f"{gpu['vendor_id']}:{gpu['device_id']} rev {gpu['revision']}",
+            f"board {gpu['subsystem']}" if gpu["subsystem"] != ":" else None,
             f"at {gpu['pci']}",
             *memory,
             f"driver {gpu['driver'] or 'none'}",

@@ -19,6 +19,7 @@ from control import actions, records, run
 from control.commands import info, info_shown, survey
 from control.findings import make
 from control.inventory import Selection
+from control.preflight import LOOK_WITHOUT_ROOT
 from onhost import bundle
 from tests.unit.planner.conftest import snapshot
 from verify import record, redaction
@@ -353,7 +354,7 @@ def torch_seen(**changed: Any) -> dict[str, Any]:
     "line",
     [
         "machine Ubuntu 24.04 LTS · Linux 6.14.0-37-generic · ",
-        "✓ GPU Radeon RX 6600 gfx1032, 1002:73ff rev c7 (board 1da2:e447), at 0000:03:00.0, ",
+        "✓ GPU Radeon RX 6600 gfx1032, 1002:73ff rev c7, board 1da2:e447, at 0000:03:00.0, ",
         "driver amdgpu, /dev/dri/renderD128, KFD node 1",
         "✓ driver amdgpu is loaded, the kernel's own, ",
         "✓ KFD: 3 nodes, 2 of them GPUs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ SECRET = "oNlyTheHostMayKnowThis42"
 
 
 @pytest.fixture(scope="module")
-def folder(play: Play) -> Path:
-    """The run folder of `info --bundle` on a host whose secret got into the log of a step."""
+def folder(play: Play, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of `info --bundle` on a host whose secret got into the log of a step; on `closed` sudo refuses."""
+    sudo = tmp_path_factory.mktemp("bin") / "sudo"
+    sudo.write_text("#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n", encoding="utf-8")
+    sudo.chmod(0o755)
     root = "{{ lookup('ansible.builtin.env', 'GPUHOST_ROOT') }}"
     files = {
         "etc/gpuhost/secrets/jupyter/token": SECRET,
@@ -28,14 +32,21 @@ def folder(play: Play) -> Path:
         # What is planted is not to be what the run itself logs.
         copy = {"dest": f"{root}/{path}", "content": text, "mode": "0600"}
         plant.append({"ansible.builtin.copy": copy, "no_log": True})
-    planting = {"hosts": "gpuhost", "gather_facts": False, "tasks": plant}
+    planting = {"hosts": "gpu01", "gather_facts": False, "tasks": plant}
     info = yaml.safe_load((PLAYBOOKS_DIR / "info.yml").read_text(encoding="utf-8"))
-    return play([planting, *info], {"gpu01": {"gpuhost_bundle": True}})
+    closed = {"ansible_become": True, "ansible_become_exe": str(sudo)}
+    return play([planting, *info], {"gpu01": {"gpuhost_bundle": True}, "closed": closed})
 
 
 def test_the_host_ends_well_and_changed_by_nothing_of_ours(folder: Path) -> None:
     assert outcome(folder)["gpu01"]["status"] == "done"
     assert (folder / "records" / "gpu01.json").is_file()
+
+
+def test_where_sudo_refuses_the_tools_are_asked_as_whoever_logs_in(folder: Path) -> None:
+    assert outcome(folder)["closed"]["status"] == "done"
+    assert "tools" in json.loads((folder / "records" / "closed.json").read_text(encoding="utf-8"))
+    assert not (folder / "bundle" / "closed").exists()
 
 
 def test_the_steps_log_came_and_its_secret_did_not(folder: Path) -> None:
