@@ -53,9 +53,9 @@ def test_a_stand_in_says_what_it_is_and_starts_from_what_the_lab_gives_it(folder
     assert ("wheels" in recipe) == any(line.startswith("wheels ") for line in arguments(folder, "COPY"))
 
 
-def test_every_image_that_hosts_pull_has_a_stand_in() -> None:
-    known = {yaml.safe_load((folder / "build.yml").read_text())["image"].partition(":")[0] for folder in STAND_INS}
-    assert {row.image for row in support.load().images if row.built is None} == known
+def test_every_stand_in_is_of_an_image_that_the_truth_table_knows() -> None:
+    stood_for = {yaml.safe_load((folder / "build.yml").read_text())["image"].partition(":")[0] for folder in STAND_INS}
+    assert stood_for <= {row.image for row in support.load().images if row.built is None}
 
 
 def test_the_stand_ins_carry_the_python_and_pytorch_of_the_truth_table() -> None:
