@@ -33,8 +33,6 @@ WITH_REASON = {
     r"# *noqa\b": r"# *noqa: *[A-Z]+\d+(?:, *[A-Z]+\d+)* .*\w+\W+\w+",
     r"# *type: *ignore": r"# *type: *ignore\[[\w, -]+\] .*\w+\W+\w+",
 }
-#: Tables, not code: read entry by entry.
-TABLES = ("control/catalogue.py",)
 
 
 @pytest.mark.parametrize("wrong", NOWHERE, ids=NOWHERE.values())
@@ -61,9 +59,7 @@ def test_a_linter_is_told_to_look_away_only_with_the_reason_beside_it(mark: str)
     assert silent == []
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in repository.product_files(".py") if repository.name(path) not in TABLES], ids=repository.name
-)
+@pytest.mark.parametrize("path", repository.product_files(".py"), ids=repository.name)
 def test_a_module_can_be_read_in_one_go(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
 

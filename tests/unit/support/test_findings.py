@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from control import findings
-from control.catalogue import ENTRIES
+from control.catalogue import ENTRIES, TOPICS
 from control.exitcodes import ExitCode, worst
 from control.paths import ROOT
 
@@ -32,6 +32,14 @@ def test_the_document_gives_each_finding_its_title_its_level_and_its_exit_code()
     for entry in ENTRIES:
         end = f"exit code {int(entry.exit_code)}" if entry.level == "refuse" else "stops nothing"
         assert f"### {entry.id}\n\n**{entry.title}** · {entry.level} · {end}\n" in text
+
+
+def test_all_findings_of_one_first_word_stand_in_one_module() -> None:
+    homes: dict[str, set[str]] = {}
+    for topic in TOPICS:
+        for entry in topic.ENTRIES:
+            homes.setdefault(entry.id.split("-")[1], set()).add(topic.__name__)
+    assert {word: found for word, found in homes.items() if len(found) > 1} == {}
 
 
 def test_no_id_stands_twice() -> None:

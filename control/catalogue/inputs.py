@@ -1,0 +1,90 @@
+"""What was asked for cannot be meant, or has to be agreed to."""
+
+from __future__ import annotations
+
+from control.catalogue.entry import Entry, stopping
+from control.exitcodes import ExitCode
+
+ENTRIES: tuple[Entry, ...] = (
+    *stopping(
+        ExitCode.BAD_INPUT,
+        (
+            "GH-INPUT-UNKNOWN-VARIABLE",
+            "A variable that no role knows",
+            "Ansible would ignore it in silence, and the site would not be what it says",
+            "write {near} in its place, or take it out",
+        ),
+        (
+            "GH-INPUT-TYPE",
+            "A variable of the wrong type or value",
+            "the roles would misread it",
+            "correct {variable}; what it takes stands in roles/*/meta/argument_specs.yml",
+        ),
+        (
+            "GH-INPUT-UNKNOWN-HOST",
+            "A host that the site does not have",
+            "gpuhost works on no host that it was not told about",
+            "check the spelling[; the nearest is {near}], or add it to the site's hosts.yml",
+        ),
+        (
+            "GH-INPUT-UNKNOWN-SITE",
+            "A site that is not there",
+            "a site is a folder below inventory/",
+            "check the spelling[; the nearest is {near}], or copy inventory/example to a new one",
+        ),
+        (
+            "GH-INPUT-INVENTORY",
+            "An inventory that cannot be read",
+            "Ansible would go on without the part it cannot read",
+            "correct [{file}, ]the place that the message names; `ansible-inventory --list` shows the same",
+        ),
+        (
+            "GH-INPUT-FILE",
+            "A file on the control node that cannot be read",
+            "hosts are to get it from here",
+            "correct the path in {variable}, or put the file there",
+        ),
+        (
+            "GH-INPUT-MISSING",
+            "A setting without the one it needs",
+            "a mirror that hosts cannot check would be trusted blindly",
+            "set {variable}",
+        ),
+        (
+            "GH-INPUT-UNKNOWN-SERVICE",
+            "A service that the catalogue does not have",
+            "nothing is known of its image, ports or data",
+            "check the spelling[; the nearest is {near}]; `./gpuhost support` lists the catalogue",
+        ),
+        (
+            "GH-INPUT-UNKNOWN-USER",
+            "A user that the host does not have",
+            "gpuhost puts users into groups and makes none",
+            "make the user on the host, or take the name out of gpu_access_users",
+        ),
+        (
+            "GH-INPUT-PORT",
+            "A port that cannot be used",
+            "every service needs a port of its own between 1 and 65535",
+            "correct services_ports",
+        ),
+    ),
+    *stopping(
+        ExitCode.NO_HOST,
+        (
+            "GH-INPUT-EMPTY-GROUP",
+            "No host to work on",
+            "a run over no host would end as a success that means nothing",
+            "add hosts to the group gpuhost in inventory/{site}/hosts.yml, or name some with --host",
+        ),
+    ),
+    *stopping(
+        ExitCode.REFUSED,
+        (
+            "GH-CONFIRM",
+            "Something that has to be agreed to",
+            "a working driver would be replaced, or the machine that gpuhost runs on rebooted",
+            "run the same command with --yes, or set preflight_confirmed in the site, after a look at `./gpuhost plan`",
+        ),
+    ),
+)

@@ -1,0 +1,86 @@
+"""The container engine, images, containers, their ports, data and models."""
+
+from __future__ import annotations
+
+from control.catalogue.entry import Entry, notes, stopping
+from control.exitcodes import ExitCode
+
+ENTRIES: tuple[Entry, ...] = (
+    *stopping(
+        ExitCode.REFUSED,
+        (
+            "GH-PORT-TAKEN",
+            "A port is in use",
+            "{service} could not start",
+            "stop what listens there[ ({holder})], or choose another port: services_ports: {{service}: {free}}",
+        ),
+        (
+            "GH-PORT-OPEN",
+            "Services would listen on every address",
+            "none of them asks for a password over an encrypted line yet, and Docker's rules pass by the firewall",
+            "set services_bind_address to 127.0.0.1 and reach them through `ssh -L`, or to one address of a private network",
+        ),
+    ),
+    *stopping(
+        ExitCode.STEP_FAILED,
+        (
+            "GH-PULL-FAILED",
+            "An image could not be fetched",
+            "its container cannot start; layers that came are kept",
+            "check the registry or mirror that the message names and run again",
+        ),
+        (
+            "GH-PULL-NOT-FOUND",
+            "The registry does not have the image",
+            "its container cannot start",
+            "check sources_registry_mirrors: the mirror must pass on what it does not have",
+        ),
+        (
+            "GH-BUILD-FAILED",
+            "An image could not be built",
+            "its container cannot start",
+            "the build's output is in the log; most often a package index was not reached from the build",
+        ),
+        (
+            "GH-MODEL-FAILED",
+            "A model could not be fetched",
+            "apps that use it have nothing to answer with",
+            "check the name in services_models and that the host reaches the model registry, then run again",
+        ),
+        (
+            "GH-DATA-OWNER",
+            "A folder of user data belongs to somebody else",
+            "its service could not write there, and gpuhost changes the owner of nobody's data",
+            "run the chown that the message names, after a look at what is in there",
+        ),
+        (
+            "GH-CONTAINER-UNHEALTHY",
+            "A container does not become healthy",
+            "its service does not answer as it should",
+            "`./gpuhost services logs` shows its last lines",
+        ),
+    ),
+    *stopping(
+        ExitCode.INTEGRITY,
+        (
+            "GH-DIGEST",
+            "Something fetched is not what was pinned",
+            "it was changed on the way or at its source",
+            "compare with the maker's published digest; change the pin in support/ only when it matches",
+        ),
+    ),
+    *notes(
+        (
+            "GH-CONTAINER-HOST",
+            "The host is itself a container",
+            "it shares its kernel: drivers are its host's business",
+            "nothing to do",
+        ),
+        (
+            "GH-ENGINE-OLD",
+            "A container engine older than 28",
+            "ports published on 127.0.0.1 can be reached from the same network segment (moby#45610)",
+            "keep the host behind a firewall, or install a newer engine",
+        ),
+    ),
+)
