@@ -14,7 +14,7 @@ from control.paths import COMMON_INVENTORY, PLAYBOOKS_DIR, ROOT
 
 BIN = ROOT / ".venv" / "bin"
 #: Tests that need more than this repository; `pyproject.toml` declares them and leaves them out by default.
-MARKERS = ("lab", "vm", "gpu")
+MARKERS = ("lab", "vm", "gpu", "torch")
 
 
 def pytest_command(

@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,9 @@ def _parser() -> argparse.ArgumentParser:
         help=f"how deep (default: as planned): quick takes up to {levels.SECONDS[levels.QUICK]} s, standard up to "
         f"{levels.SECONDS[levels.STANDARD] // 60} min, burn as long as --minutes says besides",
     )
+    run.add_argument(
+        "--history", metavar="FILE", help="rates of earlier runs, which rates are compared with; - reads them here"
+    )
     run.set_defaults(call=_run)
     snapshot = commands.add_parser("snapshot", help="the record of this host; changes nothing")
     snapshot.set_defaults(call=_snapshot)
@@ -54,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     compute = commands.add_parser("compute", help="one part of the GPU work with this interpreter's PyTorch")
     compute.add_argument("part", choices=[part.name for part in levels.PARTS])
     compute.add_argument("--devices", metavar="cuda:0,…", help="default: every GPU that torch sees, else cpu")
+    compute.add_argument(
+        "--limit", type=float, metavar="S", help="give a device up after S seconds (default: the part's own)"
+    )
     compute.set_defaults(call=_compute)
     for command in (run, snapshot, torch, compute):
         command.add_argument("--json", action="store_true", help="one JSON document on standard output")
@@ -76,8 +83,22 @@ def read_expected(path: str) -> dict[str, Any]:
     return expected
 
 
+def read_history(path: str | None) -> dict[str, Any]:
+    """``{"history": [{"taken_at", "rates": {id: value}}]}``, newest first, as the control node keeps it; ``{}`` without one.
+
+    :raises ValueError: when it is no such document; OSError when it cannot be read.
+    """
+    if not path:
+        return {}
+    try:
+        said = json.loads(sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8"))
+        return {"history": [{"taken_at": str(one["taken_at"]), "rates": dict(one["rates"])} for one in said["history"]]}
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: no history of rates ({type(error).__name__}: {error})") from error
+
+
 def _run(options: argparse.Namespace) -> int:
-    expected = read_expected(options.expect)
+    expected = {**read_expected(options.expect), **read_history(options.history)}
     began, taken_at = time.monotonic(), datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     ctx = Context(expected, options.expect)
     level = options.level or expected.get("level") or levels.QUICK
@@ -145,6 +166,8 @@ def _compute(options: argparse.Namespace) -> int:
     from .compute import runner
 
     part = levels.part(options.part)
+    if options.limit:
+        part = replace(part, limit=options.limit)
     devices = options.devices.split(",") if options.devices else runner.find_devices()
     seen = {"devices": runner.run_part(part, devices)}
     row = {"where": "host", "python": sys.executable}

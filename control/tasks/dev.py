@@ -12,21 +12,28 @@ from invoke import Context, Exit, task
         "lab": "also the tests on container hosts, made and removed here (as root; some 20 minutes)",
         "vm": "also the tests on virtual machines, made and removed here (as root; under 30 minutes without KVM)",
         "gpu": "also the tests that need an AMD GPU in this machine",
+        "torch": "also those with real PyTorch on the processors, fetched once (1 GB; some 10 minutes)",
         "k": "only tests whose name matches this pytest expression",
         "durations": "show the slowest tests",
     },
 )
 def run_tests(
-    c: Context, lab: bool = False, vm: bool = False, gpu: bool = False, k: str = "", durations: bool = False
+    c: Context,
+    lab: bool = False,
+    vm: bool = False,
+    gpu: bool = False,
+    torch: bool = False,
+    k: str = "",
+    durations: bool = False,
 ) -> None:
-    """Run gpuhost's own tests; --lab, --vm and --gpu add more.
+    """Run gpuhost's own tests; options add those that need more.
 
     Alone, it runs those that need nothing but this repository. The last line and the exit code are pytest's.
 
     Examples:
       ./gpuhost test                      the unit tests, under a minute
       ./gpuhost test -k seal              those about seals
-      ./gpuhost test --lab --vm --durations    everything that CI runs
+      ./gpuhost test --lab --vm --torch --durations    everything that CI runs
     """
     import os
 
@@ -37,7 +44,7 @@ def run_tests(
         _need_lab()
     if vm:
         _need_vm()
-    asked_for = [name for name, wanted in (("lab", lab), ("vm", vm), ("gpu", gpu)) if wanted]
+    asked_for = [name for name, wanted in (("lab", lab), ("vm", vm), ("gpu", gpu), ("torch", torch)) if wanted]
     command = quality.pytest_command(asked_for, k, durations)
     os.chdir(quality.ROOT)
     # In place of this process: Ctrl-C reaches pytest alone, which then takes down the hosts that its tests made.

@@ -29,7 +29,7 @@ class Check:
     module: str
     about: str
     beside: tuple[str, ...] = ()
-    seconds: int = 5
+    seconds: float = 5
     level: str = levels.QUICK
 
     @property

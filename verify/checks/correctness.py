@@ -11,7 +11,7 @@ from ..compute.device import FLOATS
 from ..result import Result
 from . import work
 from .context import Context
-from .work import Judged, raised
+from .work import Judged
 
 #: Whether a measure is as it should be, what was seen, what is wanted, and why it matters.
 Words = tuple[bool, str, str, str]
@@ -63,17 +63,9 @@ def judge_measure(name: str, where: str, seen: dict[str, Any], against: dict[str
     """One measure."""
     if "raised" in seen:
         said = str(seen["raised"])
-        if narrow(name) and "support" in said.lower():
-            why = f"this PyTorch has no product in {narrow(name)} for this device: {said}"
-            return Judged(None, said, "a result", why, "")
-        return raised(_what(name), where, said)
+        return work.missing(_what(name), name, said, against["device"]) or work.raised(_what(name), where, said)
     ok, shown, wanted, why = JUDGES[kind_of(name)](name, where, seen)
     return Judged(ok, shown, wanted, why, OUT_OF_USE)
-
-
-def narrow(name: str) -> str:
-    """The format of 8 bits that a measure is about: not every build has kernels for it. Else empty."""
-    return name.split("_", 1)[1].rpartition("_")[0] if name.startswith(("gemm_int8", "gemm_float8")) else ""
 
 
 def kind_of(name: str) -> str:

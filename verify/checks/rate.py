@@ -11,7 +11,7 @@ from ..compute.device import FLOATS
 from ..result import Result
 from . import work
 from .context import Context
-from .work import Judged, raised
+from .work import Judged
 
 #: What RVS itself allows below its targets (`tolerance` in its gst_single.conf).
 TOLERANCE = 0.1
@@ -51,9 +51,7 @@ def judge_measure(name: str, where: str, seen: dict[str, Any], against: dict[str
     what = f"products in {name.partition('_')[2]}" if name.startswith("gemm_") else WHAT[name]
     if "raised" in seen:
         said = str(seen["raised"])
-        if name.startswith(("gemm_int8", "gemm_float8")) and "support" in said.lower():
-            return Judged(None, said, "a rate", f"this PyTorch has no {what} for this device: {said}", "")
-        return raised(f"Timing {what}", where, said)
+        return work.missing(what, name, said, against["device"]) or work.raised(f"Timing {what}", where, said)
     dues = [_floor(name, against), _link(name, seen), history(name, against)]
     return compared(f"{what[0].upper()}{what[1:]} {where} reach", seen, [due for due in dues if due])
 

@@ -181,6 +181,18 @@ def _result(id: str, found: Judged) -> Result:
     return judged(id, found.ok, seen=found.seen, wanted=found.wanted, why=found.why, next=found.next)
 
 
+def missing(what: str, name: str, said: str, device: dict[str, Any] | None) -> Judged | None:
+    """A measure that this build of PyTorch cannot do at all; ``None`` where the error is the device's fault.
+
+    Products in 8 bits are not in every build; older ones lack some functions, and on processors some formats.
+    """
+    absent = "support" in said.lower() or "not implemented" in said.lower()
+    optional = name.startswith(("gemm_int8", "gemm_float8")) or (device or {}).get("kind") == "cpu"
+    if (absent and optional) or ("module 'torch" in said and "has no attribute" in said):
+        return Judged(None, said, "a result", f"this PyTorch cannot do it here ({what}): {said}", "")
+    return None
+
+
 def raised(what: str, where: str, said: str) -> Judged:
     """A measure that ended with an error."""
     why = f"{what} {where} failed: {said}. Kernels do not run there, whatever the device list says."

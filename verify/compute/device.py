@@ -35,7 +35,7 @@ class Cpu:
 
     def describe(self) -> dict[str, Any]:
         """What a result says about the device."""
-        formats = [*FLOATS, "int8"]
+        formats = [*FLOATS, *(["int8"] if hasattr(self.torch, "_int_mm") else [])]
         return {"kind": "cpu", "name": "CPU", "formats": formats, "threads": self.torch.get_num_threads()}
 
     def synchronize(self) -> None:

@@ -27,8 +27,8 @@ class Part:
 
     name: str
     about: str
-    seconds: int
-    limit: int
+    seconds: float
+    limit: float
     together: bool = True
     ranks: bool = False
 

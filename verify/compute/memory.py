@@ -37,8 +37,8 @@ def signed(word: int) -> int:
 
 
 def address(cell: Any) -> Any:
-    """A cell's own number, and its complement in every other one: neither all high bits nor all low bits stay 0."""
-    return cell ^ -(cell & 1)
+    """A cell's own number in the lower 36 bits (enough for 512 GiB), and its complement above."""
+    return cell | (~cell << 36)
 
 
 def walking_one(cell: Any) -> Any:

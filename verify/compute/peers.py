@@ -63,7 +63,7 @@ def all_reduce(torch: Any, ranks: Ranks) -> Seen:
         work = own.clone()
         distributed.barrier()
         samples = [device.time(lambda: distributed.all_reduce(work)) for _ in range(ROUNDS)]
-        moved = own.nbytes * 2 * (count - 1) / count
+        moved = rate.size_of(own) * 2 * (count - 1) / count
         return {**rate.rated(moved / 1e9, "GB/s", samples), "wrong": wrong, "of": len(own), "ranks": count}
     finally:
         distributed.destroy_process_group()
@@ -79,7 +79,7 @@ def copies(torch: Any, ranks: Ranks) -> Seen:
         made = (torch.arange(len(own), device=name) % PERIOD + ranks.rank).to(torch.float32)
         wrong += int((there != made).sum())
         samples = [device.time(partial(there.copy_, own)) for _ in range(ROUNDS)]
-        found.append({**rate.rated(own.nbytes / 1e9, "GB/s", samples), "to": name, "direct": device.reaches(name)})
+        found.append({**rate.rated(rate.size_of(own) / 1e9, "GB/s", samples), "to": name, "direct": device.reaches(name)})
     return {**min(found, key=lambda one: one["value"]), "wrong": wrong, "of": len(own) * len(others)}
 
 

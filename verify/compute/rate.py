@@ -43,6 +43,11 @@ def sampled(device: Any, work: Callable[[], Any], seconds: float) -> tuple[list[
     return samples, times
 
 
+def size_of(tensor: Any) -> int:
+    """Bytes of a tensor; older torch has no ``nbytes``."""
+    return int(tensor.numel() * tensor.element_size())
+
+
 def rated(amount: float, unit: str, samples: list[float], **more: Any) -> Seen:
     """``amount`` over each sample; the spread is what lies between the tenth and the ninetieth percentile."""
     rates = sorted(amount / one for one in samples)
@@ -84,7 +89,7 @@ def memory(torch: Any, device: Any, seconds: float) -> Seen:
     size = CPU_COPY_BYTES if device.kind == "cpu" else min(COPY_BYTES, device.free_bytes() // 4)
     source, target = (torch.zeros(size // 4, dtype=torch.float32, device=device.name) for _ in range(2))
     samples, _ = sampled(device, lambda: target.copy_(source), seconds)
-    return rated(2.0 * source.nbytes / 1e9, "GB/s", samples)
+    return rated(2.0 * size_of(source) / 1e9, "GB/s", samples)
 
 
 def transfer(torch: Any, device: Any, to_device: bool, seconds: float) -> Seen:
@@ -95,7 +100,7 @@ def transfer(torch: Any, device: Any, to_device: bool, seconds: float) -> Seen:
     source, target = (here, there) if to_device else (there, here)
     samples, _ = sampled(device, lambda: target.copy_(source, non_blocking=True), seconds)
     # Read at once: at rest the link sleeps at a lower rate.
-    return rated(here.nbytes / 1e9, "GB/s", samples, link=sensors.link(device.describe().get("pci")))
+    return rated(size_of(here) / 1e9, "GB/s", samples, link=sensors.link(device.describe().get("pci")))
 
 
 def launch(torch: Any, device: Any, seconds: float) -> Seen:

@@ -6,6 +6,7 @@ for each measure, ``{"done"}`` at the end. So a process that hangs or dies leave
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -49,11 +50,16 @@ def finite(seen: dict[str, Any]) -> dict[str, Any]:
 
 
 def exactly(torch: Any) -> None:
-    """No shortcut through a narrower format."""
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
-    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    """No shortcut through a narrower format, where this torch has the switch."""
+    matmul = torch.backends.cuda.matmul
+    for place, switch in (
+        (matmul, "allow_tf32"),
+        (torch.backends.cudnn, "allow_tf32"),
+        (matmul, "allow_fp16_reduced_precision_reduction"),
+        (matmul, "allow_bf16_reduced_precision_reduction"),
+    ):
+        with contextlib.suppress(AttributeError):
+            setattr(place, switch, False)
 
 
 def measures(part: str, torch: Any, device: Any, seconds: float) -> Iterator[tuple[str, Measure]]:

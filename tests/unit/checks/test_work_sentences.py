@@ -217,6 +217,12 @@ def test_a_device_that_does_not_tell_its_formats_owes_those_that_all_have() -> N
 
 
 NARROW = [
+    (
+        "attention_float32",
+        "AttributeError: module 'torch.nn.functional' has no attribute 'scaled_dot_product_attention'",
+        UNVERIFIABLE,
+    ),
+    ("fft", "AttributeError: 'NoneType' object has no attribute 'shape'", FAIL),
     ("gemm_int8_exact", "RuntimeError: _int_mm is not supported on this device", UNVERIFIABLE),
     ("gemm_float8_e4m3fn_bound", "RuntimeError: torch._scaled_mm is only supported on devices…", UNVERIFIABLE),
     ("gemm_int8_exact", "RuntimeError: HIP error: invalid device function", FAIL),
@@ -225,13 +231,22 @@ NARROW = [
 
 
 @pytest.mark.parametrize(("name", "said", "status"), NARROW)
-def test_only_a_narrow_format_may_be_missing_in_a_build(name: str, said: str, status: str) -> None:
+def test_only_what_a_build_may_lack_is_not_the_device_s_fault(name: str, said: str, status: str) -> None:
     device = {**measured.GPU, "formats": ["int8", "float8_e4m3fn"]}
     came = measured.numbers(device)
     came["measured"][name] = {"raised": said}
     results = {result.id: result for result in work.judge_device("correctness", HOST, "cuda:0", came)}
     assert results[f"correctness.host.gpu0.{name}"].status == status
     assert {result.status for id, result in results.items() if not id.endswith(name)} == {PASS}
+
+
+def test_on_processors_a_build_may_lack_a_format() -> None:
+    came = measured.numbers({"kind": "cpu", "formats": []})
+    came["measured"]["gemm_float16_bound"] = {"raised": """RuntimeError: "addmm_impl_cpu_" not implemented for 'Half'"""}
+    came["measured"]["fft"] = {"raised": "RuntimeError: MKL FFT error: Intel oneMKL DFTI ERROR"}
+    results = {result.id: result for result in work.judge_device("correctness", HOST, "cpu", came)}
+    assert results["correctness.host.cpu.gemm_float16_bound"].status == UNVERIFIABLE
+    assert results["correctness.host.cpu.fft"].status == FAIL
 
 
 def test_a_simulated_gpu_is_not_verifiable_and_the_processors_stand_for_themselves() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.checks import healthy
+from verify import __main__ as program
 from verify import checks
 from verify.checks import AREAS, CHECKS, Check, run_checks
 from verify.checks.context import Context
@@ -82,3 +86,56 @@ def test_a_part_is_found_by_its_name() -> None:
     assert levels.part("correctness") is levels.PARTS[0]
     with pytest.raises(KeyError):
         levels.part("quick")
+
+
+HISTORY = {"history": [{"taken_at": "2026-11-21T08:00:00Z", "rates": {"rate.host.gpu0.memory": 812.0}}]}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[dict[str, Any], str]]:
+    """What the program asked for: expectation and level. It is called with ``--expect`` of a host planned for standard."""
+    found: list[tuple[dict[str, Any], str]] = []
+
+    def run_checks(expected: dict[str, Any], ctx: Context, chosen: list[str], level: str) -> list[Result]:
+        found.append((expected, level))
+        return [Result("system.os.release", "pass")]
+
+    monkeypatch.setattr(program, "run_checks", run_checks)
+    monkeypatch.setattr(Context, "snapshot", {})
+    (tmp_path / "expected.json").write_text(json.dumps({"schema": 1, "host": "here", "level": "standard"}))
+    (tmp_path / "history.json").write_text(json.dumps(HISTORY))
+    monkeypatch.chdir(tmp_path)
+    return found
+
+
+def start(*words: str) -> int:
+    return program.main(["run", "--expect", "expected.json", "--json", *words])
+
+
+def test_a_host_is_proven_as_deep_as_planned_or_as_asked(
+    asked: list[tuple[dict[str, Any], str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start() == program.PASSED
+    assert start("--level", "quick") == program.PASSED
+    assert [level for _, level in asked] == ["standard", "quick"]
+    assert [json.loads(line)["level"] for line in capsys.readouterr().out.splitlines()] == ["standard", "quick"]
+
+
+def test_earlier_rates_come_from_a_file_or_from_whoever_calls(
+    asked: list[tuple[dict[str, Any], str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start("--history", "history.json")
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(HISTORY)))
+    start("--history", "-")
+    start()
+    assert [expected.get("history") for expected, _ in asked] == [HISTORY["history"], HISTORY["history"], None]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"history": [{}]}', '{"history": [{"taken_at": "x", "rates": 1}]}'])
+def test_what_is_no_history_could_not_run(
+    text: str, asked: list[tuple[dict[str, Any], str]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "history.json").write_text(text)
+    assert start("--history", "history.json") == program.COULD_NOT_RUN
+    assert "history.json: no history of rates" in capsys.readouterr().err
+    assert asked == []

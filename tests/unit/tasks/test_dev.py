@@ -15,15 +15,15 @@ from control.lab import engine
 from control.lab.errors import LabError
 from control.tasks import dev
 
-UNIT = ["-m", "not lab and not vm and not gpu", "-q", "--numprocesses", "auto", "--dist", "loadfile"]
+UNIT = ["-m", "not lab and not vm and not gpu and not torch", "-q", "--numprocesses", "auto", "--dist", "loadfile"]
 
 COMMANDS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "the unit tests on every core": ({}, UNIT),
-    "the lab's tests come on top, one after the other": ({"include": ["lab"]}, ["-m", "not vm and not gpu"]),
-    "virtual machines": ({"include": ["vm"]}, ["-m", "not lab and not gpu"]),
-    "everything": ({"include": ["lab", "vm", "gpu"]}, ["-m", ""]),
+    "the lab's tests come on top, one after the other": ({"include": ["lab"]}, ["-m", "not vm and not gpu and not torch"]),
+    "virtual machines": ({"include": ["vm"]}, ["-m", "not lab and not gpu and not torch"]),
+    "everything": ({"include": ["lab", "vm", "gpu", "torch"]}, ["-m", ""]),
     "an expression is one argument": ({"expression": "seal or plan"}, [*UNIT, "-k", "seal or plan"]),
-    "durations": ({"include": ["lab"], "durations": True}, ["-m", "not vm and not gpu", "--durations", "25"]),
+    "durations": ({"include": ["lab"], "durations": True}, ["-m", "not vm and not gpu and not torch", "--durations", "25"]),
 }
 
 

@@ -1,0 +1,97 @@
+"""Links and sensors of a card, from small trees in the shape of sysfs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verify.compute import sensors
+from verify.probes.host import Host
+
+CARD = "0000:03:00.0"
+#: Root port, the card's switch (its upper and lower port), the GPU: a Navi card in a slot.
+NAVI = ("0000:00:01.0", "0000:01:00.0", "0000:02:00.0", CARD)
+WIDE, NARROW = ("16.0 GT/s PCIe", "16"), ("8.0 GT/s PCIe", "4")
+
+
+def tree(tmp_path: Path, chain: tuple[str, ...], **links: Any) -> Host:
+    """A bus in which each device has (current speed, current width, most speed, most width)."""
+    folder, bus = tmp_path / "sys/devices/pci0000:00", tmp_path / "sys/bus/pci/devices"
+    bus.mkdir(parents=True)
+    for device in chain:
+        folder = folder / device
+        folder.mkdir(parents=True)
+        (bus / device).symlink_to(Path("../../../devices") / folder.relative_to(tmp_path / "sys/devices"))
+        known = links.get(device[5:7], (*WIDE, *WIDE))
+        names = ("current_link_speed", "current_link_width", "max_link_speed", "max_link_width")
+        for name, value in zip(names, known, strict=True):
+            if value is not None:
+                (folder / name).write_text(f"{value}\n")
+    return Host(str(tmp_path))
+
+
+def test_the_narrowest_link_on_the_way_counts(tmp_path: Path) -> None:
+    slot = (*NARROW, "16.0 GT/s PCIe", "16")
+    port = (*NARROW, "8.0 GT/s PCIe", "4")
+    found = sensors.link(CARD, tree(tmp_path, NAVI, **{"00": port, "01": slot}))
+    assert found == {
+        "gt_s": 8.0,
+        "lanes": 4,
+        "could_gt_s": 8.0,
+        "could_lanes": 4,
+        "gb_s": 3.94,
+        "at": "0000:01:00.0",
+    }
+
+
+def test_a_card_without_a_switch_has_one_link(tmp_path: Path) -> None:
+    found = sensors.link(
+        CARD, tree(tmp_path, ("0000:00:01.0", CARD), **{"03": ("16.0 GT/s PCIe", "8", "32.0 GT/s PCIe", "16")})
+    )
+    assert found is not None
+    assert (found["lanes"], found["could_lanes"], found["could_gt_s"], found["at"]) == (8, 16, 16.0, CARD)
+
+
+@pytest.mark.parametrize(
+    "known", [(None, None, None, None), ("Unknown", "0", "Unknown", "0"), ("16.0 GT/s PCIe", None, *WIDE)]
+)
+def test_a_link_that_sysfs_does_not_show_is_not_known(known: tuple[Any, ...], tmp_path: Path) -> None:
+    host = tree(tmp_path, ("0000:00:01.0", CARD), **{"00": known, "03": known})
+    assert sensors.link(CARD, host) is None
+
+
+def test_what_is_on_no_bus_has_no_link_and_no_sensors(tmp_path: Path) -> None:
+    host = Host(str(tmp_path))
+    assert sensors.link(None, host) is None
+    assert sensors.link(CARD, host) is None
+    assert sensors.read(None, host) == {}
+    assert sensors.read(CARD, host) == {}
+
+
+@pytest.mark.parametrize(
+    ("gt_s", "lanes", "gb_s"),
+    [(2.5, 16, 4.0), (5.0, 16, 8.0), (8.0, 16, 15.75), (16.0, 16, 31.51), (32.0, 16, 63.02), (64.0, 16, 121.0)],
+)
+def test_what_a_link_carries(gt_s: float, lanes: int, gb_s: float) -> None:
+    assert sensors.carries(gt_s, lanes) == pytest.approx(gb_s, abs=0.01)
+
+
+def test_clock_power_and_temperatures_are_read(tmp_path: Path) -> None:
+    host = tree(tmp_path, ("0000:00:01.0", CARD))
+    hwmon = tmp_path / "sys/devices/pci0000:00/0000:00:01.0" / CARD / "hwmon/hwmon2"
+    hwmon.mkdir(parents=True)
+    files = {
+        "freq1_input": "2410000000",
+        "freq1_label": "sclk",
+        "temp1_input": "61000",
+        "temp1_label": "edge",
+        "temp2_input": "81000",
+        "temp2_label": "junction",
+        "power1_average": "98000000",
+    }
+    for name, text in files.items():
+        (hwmon / name).write_text(f"{text}\n")
+    seen = sensors.read(CARD, host)
+    assert seen == {"core_mhz": 2410, "power_w": 98.0, "edge_c": 61.0, "junction_c": 81.0}
