@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 
@@ -91,7 +92,7 @@ def test_without_a_gpu_the_real_driver_gives_a_kfd_whose_only_node_is_the_proces
 def test_debian_s_rocm_tools_run_on_it_and_find_no_gpu(bare: Machine) -> None:
     bare.run("DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rocminfo rocm-smi", limit_s=900)
     said = bare.run(f"{_TOOL} rocminfo")
-    assert said.count("Device Type:") == said.count("CPU\n") == 1
+    assert re.findall(r"Device Type:\s+(\w+)", said) == ["CPU"]
     assert "gfx" not in said
     smi = bare.try_run(f"{_TOOL} rocm-smi")
     assert smi.code not in (124, 137), "it waited for a GPU"
