@@ -209,7 +209,7 @@ def test_as_json_it_is_one_document_that_plan_takes(told: Any, tmp_path: Path, c
 
 
 def test_what_only_root_could_see_is_said_beneath(told: Any) -> None:
-    partial = make(records.LOOK_WITHOUT_ROOT, "gpu01", "sudo: a password is required; root would add: seals").as_dict()
+    partial = make(LOOK_WITHOUT_ROOT, "gpu01", "sudo: a password is required; root would add: seals").as_dict()
     out = told([partial])
     assert out.startswith("gpu01 ")
     assert "root would add: seals" in out
