@@ -165,9 +165,14 @@ def _move(source: Path, target: Path) -> None:
     files.make_folder(target.parent)
     draft = target.parent / f".tmp_{target.name}_gpuhost"
     shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(source, draft, symlinks=True)
-    os.sync()
-    draft.rename(target)
+    try:
+        shutil.copytree(source, draft, symlinks=True)
+        os.sync()
+        draft.rename(target)
+    except OSError:
+        # On a full disk, the driver from before needs the room to come back.
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
 
 
 @contextlib.contextmanager

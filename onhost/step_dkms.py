@@ -8,6 +8,7 @@ are installed, not built again. Whatever fails after that is undone with package
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Sequence
@@ -154,12 +155,14 @@ class _Exchange:
                 self._packages(debs, ours)
             dkms_build.install(self._module, version, builts, self._report)
             dkms_build.refresh_initial_disks(self._module, [built.release for built in builts], self._report)
-        except FindingError as problem:
+        except Exception as seen:
+            # Whatever it was, a full disk as well as a mistake of ours: the host is not left between two drivers.
+            problem = _finding(seen, self._report)
             # Kept packages without new ones are those of an exchange that was cut off: it can still be undone.
             if not debs and not driver_package.kept(self._old):
-                raise
+                raise problem from seen
             told = self._undo(ours, version)
-            raise FindingError(problem.id, f"{problem.seen}; {told}", problem.detail) from problem
+            raise FindingError(problem.id, f"{problem.seen}; {told}", problem.detail) from seen
         for built in builts:
             kernel_records.note(built.release, version, True)
 
@@ -197,7 +200,8 @@ class _Exchange:
                 self._restore(old)
             else:
                 self._take_away(ours, version)
-        except FindingError as problem:
+        except Exception as seen:
+            problem = _finding(seen, self._report)
             self._report.log(f"the way back failed too: {problem.seen}")
             return f"putting the driver from before back failed too: {problem.seen}"
         os.sync()
@@ -229,6 +233,17 @@ def _others(plan: Transaction, ours: set[str]) -> Transaction:
 
 def _releases() -> list[str]:
     return sorted(path.name for path in paths.under("/lib/modules").glob("*") if path.is_dir())
+
+
+def _finding(problem: Exception, report: Report) -> FindingError:
+    """What stopped an exchange, as a finding, whatever it was."""
+    if isinstance(problem, FindingError):
+        return problem
+    full = isinstance(problem, OSError) and problem.errno == errno.ENOSPC
+    # copytree gathers what its files ran into, in words alone.
+    full = full or (isinstance(problem, shutil.Error) and os.strerror(errno.ENOSPC) in str(problem))
+    words = str(problem) or type(problem).__name__
+    return FindingError("GH-DISK-FULL" if full else "GH-DKMS-INSTALL", words, report.tail())
 
 
 def _id(built: Built) -> str:

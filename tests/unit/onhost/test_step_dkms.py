@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,6 +185,55 @@ def test_an_installation_that_fails_is_undone(fake: Path, report: Report, before
     assert dpkg.interrupted() == []
     assert not paths.driver().exists()
     (fake / what).unlink()
+    step_dkms.run(spec(remove=["amdgpu-dkms"]), report)
+    assert have() == whole(NEW)
+
+
+FULL = OSError(28, "No space left on device")
+BREAKS: dict[str, tuple[str, str, Exception, str]] = {
+    "the disk is full": ("copytree", "shutil", FULL, "GH-DISK-FULL"),
+    "the disk is full for one file of many": (
+        "copytree", "shutil", shutil.Error([("a", "b", str(FULL))]), "GH-DISK-FULL",
+    ),
+    "the module cannot be moved": ("_move", "", OSError(30, "Read-only file system"), "GH-DKMS-INSTALL"),
+    "a program hangs": (
+        "refresh_initial_disks", "", subprocess.TimeoutExpired("lsinitramfs", 600), "GH-DKMS-INSTALL",
+    ),
+    "a mistake of ours": ("install", "", KeyError("release"), "GH-DKMS-INSTALL"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("where", "holder", "problem", "id"), BREAKS.values(), ids=BREAKS)
+@pytest.mark.parametrize("before", [None, OLD])
+def test_whatever_stops_the_exchange_the_driver_from_before_comes_back(
+    fake: Path,
+    report: Report,
+    monkeypatch: pytest.MonkeyPatch,
+    before: str | None,
+    where: str,
+    holder: str,
+    problem: Exception,
+    id: str,
+) -> None:
+    if before:
+        step_dkms.run(spec(before), report)
+    place = getattr(step_dkms.dkms_build, holder) if holder else step_dkms.dkms_build
+    works, left = getattr(place, where), [problem]
+
+    def breaks(*given: Any, **named: Any) -> Any:
+        if left:
+            raise left.pop()
+        return works(*given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(place, where, breaks)
+        with pytest.raises(FindingError) as caught:
+            step_dkms.run(spec(remove=["amdgpu-dkms"]), report)
+    assert caught.value.id == id
+    assert ("the driver from before is back" if before else "the kernel's own driver is there") in caught.value.seen
+    assert have() == whole(before)
+    assert dpkg.interrupted() == []
+    assert not paths.driver().exists()
     step_dkms.run(spec(remove=["amdgpu-dkms"]), report)
     assert have() == whole(NEW)
 
