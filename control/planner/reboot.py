@@ -13,8 +13,10 @@ def reasons(ctx: Context, part: dict[str, Any]) -> list[str]:
 
     :param part: the role's part so far: driver, version, kernels, parameters.
     """
-    if ctx.mapping("kernel").get("container") or part["driver"] == "none":
+    if ctx.mapping("kernel").get("container"):
         return []
+    if part["driver"] == "none":  # a driver that stays as it is may get parameters all the same
+        return _parameters(ctx, part)
     return [*_kernel(ctx, part), *_driver(ctx, part), *_parameters(ctx, part)]
 
 

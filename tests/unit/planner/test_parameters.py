@@ -58,6 +58,14 @@ def test_parameters_that_are_in_force_mean_no_reboot_and_stay_planned(make: Make
     assert plan.cost["reboot"] is False
 
 
+def test_parameters_beside_a_driver_that_stays_mean_a_reboot_too(make: Make) -> None:
+    plan = make(NOBLE, two_cards, edits.dkms("30.30.4"))
+    assert plan.roles["amdgpu"]["driver"] == "none"
+    assert plan.roles["amdgpu"]["parameters"] == [{"name": "iommu", "value": "pt"}]
+    assert plan.cost["reboot"] is True
+    assert make(NOBLE, two_cards, edits.dkms("30.30.4"), started_with("iommu=pt")).cost["reboot"] is False
+
+
 def test_a_site_may_want_no_parameters(make: Make) -> None:
     plan = make(NOBLE, halo, amdgpu_kernel_parameters="none")
     assert plan.roles["amdgpu"]["parameters"] == []
