@@ -74,7 +74,10 @@ def _total(ctx: Context) -> int:
 
 
 def _pages(ctx: Context) -> list[Wanted]:
-    limit = limit_bytes(_total(ctx), _carve_out(ctx)) if _integrated(ctx) and _total(ctx) else None
+    gpus = _integrated(ctx)
+    # Without its driver a GPU does not tell what the firmware reserves for it, and the limit depends on that.
+    told = bool(gpus) and all(gpu.vram_bytes is not None for gpu in gpus)
+    limit = limit_bytes(_total(ctx), _carve_out(ctx)) if told and _total(ctx) else None
     if limit is None:
         return []
     # AMD's own driver brings a TTM of its own.
@@ -123,6 +126,9 @@ def decide(ctx: Context) -> Outcome:
 
 
 def _as_it_is(ctx: Context, gpus: Sequence[Gpu]) -> tuple[str, str, str]:
+    if any(gpu.vram_bytes is None for gpu in gpus):
+        why = f"what the firmware reserves for {gpus[0].name} is told once its driver is at work; a later run sets the limit"
+        return "as it is", why, "memory.unknown"
     if _total(ctx) + _carve_out(ctx) < LITTLE:
         return "half", "with this little memory the system needs the other half", "memory.little"
     return (

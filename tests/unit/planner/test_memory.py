@@ -71,6 +71,17 @@ def test_the_gpu_may_map_three_quarters_of_what_is_installed(
     assert wanted(table, halo(total, carve_out)) == pages
 
 
+def test_before_the_reserved_memory_is_told_no_limit_is_set(table: Table, make: Make) -> None:
+    def untold(host: dict[str, Any]) -> None:
+        halo(125.65)(host)
+        host["gpus"][0]["vram_bytes"] = None
+
+    assert wanted(table, untold) == {}
+    plan = make(RX6600, untold)
+    assert plan.roles["amdgpu"]["parameters"] == []
+    assert "memory.unknown" in rules(plan)
+
+
 def test_a_card_of_its_own_needs_no_such_limit(table: Table) -> None:
     assert wanted(table, lambda host: host["memory"].update(total_bytes=128 * GIB)) == {}
     assert wanted(table, lambda host: host["memory"].update(total_bytes=128 * GIB), sample=TWO) == {}
