@@ -100,11 +100,17 @@ def _users(ctx: Context) -> tuple[list[str], list[Finding]]:
     """Who is to use the GPU: the site's list, else the user that logs in, unless that is root."""
     asked = list(ctx.wishes["gpu_access_users"])
     known = ctx.mapping("users")
-    login = ctx.snapshot.get("login_user")
+    login = _login_user(ctx)
     users = asked or [name for name in [login] if name and name != "root"]
     missing = [name for name in users if known and name not in known]
     found = [ctx.finding("GH-INPUT-UNKNOWN-USER", f"gpu_access_users names {name}") for name in missing if name in asked]
     return [name for name in users if name not in missing], found
+
+
+def _login_user(ctx: Context) -> str | None:
+    """The user that logs in; None where it is not known, also where the snapshot has an error in its place."""
+    found = ctx.snapshot.get("login_user")
+    return found if isinstance(found, str) else None
 
 
 def _login(ctx: Context, members: Sequence[Mapping[str, str]]) -> list[Finding]:
@@ -123,8 +129,8 @@ def _login(ctx: Context, members: Sequence[Mapping[str, str]]) -> list[Finding]:
 
 def _open_session(ctx: Context, members: Sequence[Mapping[str, str]]) -> list[Finding]:
     """The login user's own session, where the database has the groups and the session that looked has not."""
-    login, has = ctx.snapshot.get("login_user"), ctx.rows("process_groups")
-    if ctx.snapshot.get("as_root") or not has:
+    login, has = _login_user(ctx), ctx.rows("process_groups")
+    if ctx.snapshot.get("as_root") or not login or not has:
         return []
     numbers = {name: group.get("gid") for name, group in ctx.mapping("groups").items()}
     lacking = [one["group"] for one in members if one["user"] == login and numbers.get(one["group"]) not in (None, *has)]

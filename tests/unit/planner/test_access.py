@@ -109,3 +109,12 @@ def test_verify_is_told_the_groups_that_were_planned(make: Make) -> None:
     expected = make(RX6600, gpu_access_method="udev").roles["verify"]["expected"]["access"]
     assert expected["users"] == [{"name": "ada", "groups": ["render"]}]
     assert {one["group"] for one in expected["devices"]} == {"render"}
+
+
+def test_a_login_user_that_could_not_be_read_is_nobody(make: Make) -> None:
+    def unread(host: dict[str, Any]) -> None:
+        host.update(login_user={"error": "no such user"}, as_root=False, process_groups=[1000])
+
+    plan = make(RX6600, unread)
+    assert members(plan) == []
+    assert members(make(RX6600, unread, gpu_access_users=["ada"])) == [("ada", "render"), ("ada", "video")]
