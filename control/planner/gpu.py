@@ -156,7 +156,7 @@ def _refusal(ctx: Context, gpus: list[Gpu]) -> Finding:
     """Why no GPU can be used, the state of the most hopeful one first."""
     by_state = {gpu.state: gpu for gpu in gpus}
     if gpu := by_state.get("failed"):
-        topology = " KFD lists only the processor." if ctx.mapping("kfd").get("present") else ""
+        topology = " KFD lists only the processor." if _only_processors(ctx) else ""
         seen = f"{gpu.name} at {gpu.pci}: amdgpu is loaded and the device is not up.{topology}"
         return ctx.finding("GH-GPU-INIT-FAILED", seen)
     if gpu := by_state.get("up") or by_state.get("unloaded"):
@@ -167,6 +167,13 @@ def _refusal(ctx: Context, gpus: list[Gpu]) -> Finding:
         return ctx.finding("GH-GPU-VFIO", f"{gpu.name} at {gpu.pci} is bound to a guest's driver", pci=gpu.pci)
     others = [f"{entry['vendor_id']}:{entry['device_id']}" for entry in ctx.rows("gpus")]
     return ctx.finding("GH-GPU-NONE", f"no AMD GPU on the PCI bus (seen: {', '.join(others) or 'none at all'})")
+
+
+def _only_processors(ctx: Context) -> bool:
+    """Whether KFD lists nodes, all of them read, and none of them a GPU's."""
+    kfd = ctx.mapping("kfd")
+    nodes = kfd.get("nodes") or []
+    return bool(kfd.get("present") and nodes) and all(node.get("kind") == "cpu" for node in nodes)
 
 
 def _cpu_only_topology(ctx: Context) -> list[Finding]:

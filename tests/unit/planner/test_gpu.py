@@ -64,6 +64,21 @@ def test_kfd_with_only_the_processor_is_no_gpu(make: Make) -> None:
     assert "KFD lists only the processor" in refusal.seen
 
 
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [],
+        [{"node": 0, "kind": "cpu", "simd_count": 0}, {"node": 1, "error": "PermissionError"}],
+        [{"node": 0, "kind": "cpu", "simd_count": 0}, {"node": 1, "kind": "gpu", "simd_count": 56, "gfx": "gfx1100"}],
+    ],
+    ids=["no node", "one unread", "another GPU"],
+)
+def test_that_only_the_processor_is_listed_is_said_only_where_it_is_so(make: Make, nodes: Any) -> None:
+    plan = make("debian-13-driver-init-failed", lambda host: host["kfd"].update(nodes=nodes))
+    refusal = next(one for one in plan.findings if one.id == "GH-GPU-INIT-FAILED")
+    assert "only the processor" not in refusal.seen
+
+
 def test_a_card_of_its_own_wins_over_the_processors_graphics_whatever_their_memory(make: Make) -> None:
     def big_igpu(host: dict[str, Any]) -> None:
         host["gpus"][1]["vram_bytes"] = 96 << 30
