@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +55,11 @@ def owned(role: str, given: list[Item] | None = None, keep: list[Item] | None = 
     items = {item_id(item): item for item in [*noted, *sealed, *(given or [])]}
     wanted = {item_id(item) for item in keep or []}
     return sorted((item for key, item in items.items() if key not in wanted), key=lambda item: ORDER.index(item["kind"]))
+
+
+def of_kinds(role: str, kinds: Collection[str]) -> list[Item]:
+    """What a role has on this host of some kinds of item."""
+    return [item for item in owned(role) if item["kind"] in kinds]
 
 
 def remove(

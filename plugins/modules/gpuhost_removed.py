@@ -34,6 +34,11 @@ options:
     type: list
     elements: dict
     default: []
+  leave:
+    description: Kinds of items that stay with O(outdated), and stay known as ours, though they are wanted no more.
+    type: list
+    elements: str
+    default: []
   instead:
     description: Packages that take the place of those that go; without them nothing goes.
     type: list
@@ -98,6 +103,8 @@ def remove_packages(role: str, packages: list, instead: list) -> None:
 def apply(asked: dict, check: bool) -> removal.Outcome:
     """The role's things are gone, or those that it wants no more; what went and what stayed."""
     role, keep = asked["role"], asked["keep"] if asked["outdated"] else None
+    if keep is not None:
+        keep = [*keep, *removal.of_kinds(role, asked["leave"])]
     if not check:
         lease.touch()
     outcome = removal.remove(role, asked["items"], asked["purge_data"], check, keep=keep)
@@ -121,6 +128,7 @@ def main() -> None:
             "purge_data": {"type": "bool", "default": False},
             "outdated": {"type": "bool", "default": False},
             "keep": {"type": "list", "elements": "dict", "default": []},
+            "leave": {"type": "list", "elements": "str", "default": []},
             "instead": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 from control import roles
 from control.paths import ROLES_DIR
@@ -45,6 +47,19 @@ def test_a_role_has_its_files(role: str) -> None:
     if role != roles.PREFLIGHT:
         wanted += ["meta/footprint.yml", "tasks/remove.yml"]
     assert [path for path in wanted if not (ROLES_DIR / role / path).is_file()] == []
+
+
+@pytest.mark.parametrize(("driver", "left"), [("none", True), ("inbox", False), ("dkms", False)])
+def test_a_driver_that_is_left_alone_keeps_its_packages(driver: str, left: bool) -> None:
+    def read(path: str) -> Any:
+        return DataLoader().load_from_file(str(ROLES_DIR / "amdgpu" / path), trusted_as_template=True)
+
+    [taken] = [task["gpuhost_removed"] for task in read("tasks/main.yml") if "gpuhost_removed" in task]
+    variables = {"gpuhost_plan": {"roles": {"amdgpu": {"driver": driver}}}, **read("vars/main.yml")}
+    kinds = Templar(loader=DataLoader(), variables=variables).template(taken["leave"])
+    # Of what dkms built, and of its sources, nothing may go either: they are patterns of the footprint.
+    owned = {entry["kind"] for entry in read("meta/footprint.yml")}
+    assert set(kinds) == (owned - {"file"} if left else set())
 
 
 @every_role

@@ -297,6 +297,31 @@ def test_packages_go_with_the_last_that_is_wanted_of_them(root: Path) -> None:
     assert (seals.read("role") or {})["installed_packages"] == []
 
 
+def test_kinds_of_items_that_are_left_alone_stay_and_stay_ours(root: Path) -> None:
+    status = root / "var/lib/dpkg/status"
+    there = status.read_text()
+    status.write_text("")
+    traces = {"kind": "glob", "path": "/var/lib/dkms/amdgpu/**"}
+    installed(
+        root,
+        [TOOL, traces, SOURCE],
+        lambda: [
+            status.write_text(there),
+            write(root, SOURCE["path"]),
+            write(root, "/var/lib/dkms/amdgpu/6.16/amdgpu.ko"),
+        ],
+        packages=["rocminfo"],
+    )
+    outcome = outdate(removal.of_kinds("role", ["package", "glob"]))
+    assert (outcome.packages, outcome.removed) == ([], [f"file:{SOURCE['path']}"])
+    assert (root / "var/lib/dkms/amdgpu/6.16/amdgpu.ko").exists()
+    # Sealed without them, as the plan that leaves them alone has it: they still go with the role.
+    seals.seal("role", "digest", [])
+    whole = removal.remove("role")
+    removal.sweep("role", whole)
+    assert (whole.packages, whole.removed) == (["rocminfo"], ["glob:/var/lib/dkms/amdgpu/**"])
+
+
 def test_a_package_that_is_still_wanted_keeps_what_it_needs(root: Path) -> None:
     status = root / "var/lib/dpkg/status"
     status.write_text(status.read_text() + "\nPackage: rocm-smi\nStatus: install ok installed\nVersion: 1\n")
