@@ -97,7 +97,8 @@ def _driver(table: Table, target: Target, mine: Sequence[Product], system: Syste
     families = {one.family for one in mine}
     named = [kernel for kernel in system.kernels if families & set(kernel.families)]
     driving = [kernel for kernel in system.kernels if drives(target, kernel)]
-    amd = [row for row in _offered(table, system) if families & set(row.families) and _knows(row, target)]
+    fitting = [row for row in _offered(table, system) if families & set(row.families) and _knows(row, target)]
+    amd = sound(fitting)
     best = [kernel for kernel in driving if kernel in named] or driving
     choice = "inbox" if best else "dkms" if amd else "none"
     return {
@@ -106,6 +107,7 @@ def _driver(table: Table, target: Target, mine: Sequence[Product], system: Syste
         "kernels": [f"{kernel.version} ({kernel.flavour})" for kernel in driving],
         "named": [{"kernel": f"{kernel.version} ({kernel.flavour})", "package": kernel.package} for kernel in named],
         "amd": [row.version for row in amd],
+        "cautions": cautions(fitting),
         "amd_by_kernel": {
             kernel.version: [row.version for row in amd if row.builds_for(kernel.version)] for kernel in system.kernels
         },
@@ -116,6 +118,16 @@ def _driver(table: Table, target: Target, mine: Sequence[Product], system: Syste
 
 def _offered(table: Table, system: System) -> list[Driver]:
     return [row for row in table.drivers_for(system.id) if row.repository in system.vendor]
+
+
+def sound(rows: Iterable[Driver]) -> list[Driver]:
+    """Releases that can be recommended: those without a caution."""
+    return [row for row in rows if not row.caution]
+
+
+def cautions(rows: Iterable[Driver]) -> dict[str, str]:
+    """Why the others cannot: caution by version."""
+    return {str(row.version): row.caution for row in rows if row.caution}
 
 
 def _knows(row: Driver, target: Target) -> bool:
@@ -165,12 +177,16 @@ def for_rocm(table: Table, row: Rocm, systems: Sequence[System], found: list[Pro
         ),
         "source": table.sources["rocm"][row.source].ref,
         "packages": row.packages.model_dump(exclude_none=True),
-        "driver": {"range": _span(row.driver), "releases": [one.version for one in drivers]},
+        "driver": {
+            "range": _span(row.driver),
+            "releases": [one.version for one in sound(drivers)],
+            "cautions": cautions(drivers),
+        },
         "systems": [
             {
                 **about(system),
                 "families": {one.version: list(one.families) for one in system.kernels},
-                "drivers": [one.version for one in drivers if system.id in one.systems],
+                "drivers": [one.version for one in sound(drivers) if system.id in one.systems],
                 "repositories": [_address(table, name, row, system) for name in row.repositories],
             }
             for system in there
@@ -204,7 +220,7 @@ def for_driver(table: Table, row: Driver, systems: Sequence[System]) -> dict[str
     rocm = [one for one in reversed(table.rocm) if one.stream != "distro" and row.rocm and row.rocm.holds(one.version)]
     return {
         "release": row.model_dump(
-            include={"id", "version", "package_version", "kernel_base", "kernel_max", "released", "families"}
+            include={"id", "version", "package_version", "kernel_base", "kernel_max", "released", "families", "caution"}
         ),
         "source": table.sources["drivers"][row.source].ref,
         "rocm": {"range": _span(row.rocm), "releases": [one.version for one in rocm]},
@@ -213,7 +229,7 @@ def for_driver(table: Table, row: Driver, systems: Sequence[System]) -> dict[str
             for system in there
         ],
         "not_for": {
-            system.id: next((one.version for one in table.drivers_for(system.id)), None)
+            system.id: next((one.version for one in sound(table.drivers_for(system.id))), None)
             for system in systems
             if system.id not in row.systems
         },

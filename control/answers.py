@@ -128,8 +128,9 @@ def find_rocm(table: Table, asked: str) -> list[Rocm]:
 
 
 def find_driver(table: Table, asked: str) -> list[Driver]:
-    """Releases of AMD's driver meant by a number, newest first. Raises UnknownError."""
-    return _by_number([row for row in reversed(table.drivers) if row.version], asked, "driver")
+    """Releases of AMD's driver meant by a number, newest first; those with a caution last. Raises UnknownError."""
+    rows = [row for row in reversed(table.drivers) if row.version]
+    return _by_number(sorted(rows, key=lambda row: bool(row.caution)), asked, "driver")
 
 
 def _by_number(rows: list[Any], asked: str, what: str) -> list[Any]:

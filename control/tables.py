@@ -44,7 +44,9 @@ def _systems(table: Table) -> str:
         newest = [
             found.version if (found := table.rocm_row(stream, row.id)) else "" for stream in ("core", "classic", "distro")
         ]
-        lines.append((row.name, kernels, _span([one.version for one in table.drivers_for(row.id)]), *newest, row.python))
+        lines.append(
+            (row.name, kernels, _span([one.version for one in advice.sound(table.drivers_for(row.id))]), *newest, row.python)
+        )
     heads = (
         "System",
         "Kernels, and for whom AMD names them",
@@ -87,7 +89,7 @@ def _drivers(table: Table) -> str:
         known = (row.package_version or "").split(":")[-1].replace(".{release}", "")
         lines.append(
             (
-                row.version,
+                f"{row.version}<br>not recommended: {row.caution}" if row.caution else row.version,
                 row.released,
                 row.kernel_base,
                 newest,

@@ -83,7 +83,7 @@ def _everything(table: Table, systems: Sequence[System]) -> dict[str, Any]:
 
 def _short(table: Table, row: System) -> dict[str, Any]:
     """A system and the newest of each kind that there is for it."""
-    drivers = [one.version for one in table.drivers_for(row.id)]
+    drivers = [one.version for one in advice.sound(table.drivers_for(row.id))]
     newest = {stream: found.version for stream in ("core", "classic", "distro") if (found := table.rocm_row(stream, row.id))}
     distro = next(iter(table.torch_rows("distro", row.id)), None)
     return {**advice.about(row), "drivers": drivers, "rocm": newest, "torch": distro.version if distro else None}
@@ -198,10 +198,19 @@ def _drivers(driver: dict[str, Any], gfx: str) -> Iterable[Sequence[str]]:
         stands = f"what AMD supports {family} with; " if driver["amd_supports"] and named else ""
         listed = "" if named else f". {family} is not in AMD's table for this system"
         yield "AMD's driver", span(driver["amd"]), f"{stands}builds for {kernels}{listed}"
+        yield from _cautions(driver["cautions"])
+    elif driver["cautions"]:
+        yield from _cautions(driver["cautions"])
     elif driver["families"] == ["ryzen"]:
         yield "AMD's driver", "none", "AMD: Ryzen's graphics take the kernel's own"
     else:
         yield "AMD's driver", "none", f"no release for this system knows {gfx}"
+
+
+def _cautions(cautions: dict[str, str]) -> Iterable[Sequence[str]]:
+    """Releases that are there and that nobody should take without a reason."""
+    for version, caution in cautions.items():
+        yield "not recommended", version, caution
 
 
 def _releases(rocm: list[dict[str, Any]]) -> Iterable[Sequence[str]]:
@@ -220,6 +229,7 @@ def _rocm(document: dict[str, Any]) -> Iterable[Grid]:
         ("stream", f"{release['stream']}, released {release['released']}, in {release['prefix']}"),
         *((f"packages, {level}", " ".join(one["names"])) for level, one in levels.items()),
         ("AMD's driver", f"{document['driver']['range']}: {span(document['driver']['releases'])}"),
+        *((f"not {version}", caution) for version, caution in document["driver"]["cautions"].items()),
         ("Ryzen's graphics", "the kernel's own driver"),
         ("AMD lists", " ".join(release["targets"])),
         ("kernels for", " ".join(release["built_targets"])),
@@ -244,6 +254,8 @@ def _driver(document: dict[str, Any]) -> Iterable[Grid]:
         ("ROCm", f"{document['rocm']['range']}: {span(document['rocm']['releases'])}"),
         ("read in", document["source"]),
     ]
+    if release["caution"]:
+        lines.insert(0, ("not recommended", release["caution"]))
     if document["others"]:
         lines.append(("also", ", ".join(document["others"])))
     yield _grid(f"AMD's driver {release['version']}", ("", ""), lines)

@@ -100,8 +100,13 @@ def rocm_fits(ctx: Context, row: Rocm) -> bool:
 
 
 def drivers_with(ctx: Context, row: Rocm) -> list[Driver]:
-    """The releases of AMD's driver for this system that go with a ROCm, newest first."""
-    return [one for one in ctx.table.drivers_for(ctx.system.id) if together(one, one.version, row)]
+    """The releases of AMD's driver for this system that go with a ROCm, newest first; none that has a caution."""
+    return [one for one in _sound(ctx) if together(one, one.version, row)]
+
+
+def _sound(ctx: Context) -> list[Driver]:
+    """What a fix may name: a release with a caution is only for those who ask for it."""
+    return [row for row in ctx.table.drivers_for(ctx.system.id) if not row.caution]
 
 
 def floor(ctx: Context, consumer: str, minimum: str | None) -> list[Finding]:
@@ -125,7 +130,7 @@ def floor(ctx: Context, consumer: str, minimum: str | None) -> list[Finding]:
 
 
 def _newer(ctx: Context, minimum: str) -> dict[str, str]:
-    rows = [row for row in ctx.table.drivers_for(ctx.system.id) if row.version and Version(row.version) >= Version(minimum)]
+    rows = [row for row in _sound(ctx) if row.version and Version(row.version) >= Version(minimum)]
     return {"version": str(rows[0].version)} if rows else {}
 
 

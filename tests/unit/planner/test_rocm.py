@@ -207,7 +207,8 @@ def test_rocm_that_the_driver_does_not_go_with_is_refused_with_both_ways_out(mak
         "GH-ROCM-DRIVER",
     )
     assert "ROCm 10.1.0 and AMD's driver 6.2.4" in one.seen
-    assert "amdgpu_driver: dkms, amdgpu_driver_version: 3" in one.next
+    # Not 31.60.0, the newest: it has a caution.
+    assert "amdgpu_driver: dkms, amdgpu_driver_version: 31.50.0" in one.next
     assert "rocm_stream: classic, rocm_version: " in one.next
 
 
@@ -361,4 +362,4 @@ def test_a_driver_older_than_an_image_asks_for_is_told_before_it_hangs(
 def test_the_floor_names_program_release_and_the_release_to_take(make: Make) -> None:
     one = found(make(CLASSIC, amdgpu_driver="none"), "GH-DRIVER-FLOOR")
     assert one.seen == "Ollama asks for driver 30.10 or newer; here is 6.2.4"
-    assert "amdgpu_driver: dkms, amdgpu_driver_version: 3" in one.next
+    assert "amdgpu_driver: dkms, amdgpu_driver_version: 31.50.0" in one.next

@@ -208,7 +208,8 @@ def test_a_release_says_what_it_needs_on_a_system(table: Table) -> None:
     need = advice.for_rocm(table, answers.find_rocm(table, "7.2.4")[0], [table.system_by_id("debian-13")], [])
     (system,) = need["systems"]
     assert need["driver"]["range"] == "6.4.0 to 31.60.0"
-    assert system["drivers"][0] == "31.60.0"
+    assert system["drivers"][0] == "31.50.0"
+    assert set(need["driver"]["cautions"]) == {"31.60.0"}
     assert system["repositories"][0] == {
         "url": "https://repo.radeon.com/rocm/apt/7.2.4",
         "suite": "noble",
@@ -228,7 +229,24 @@ def test_a_driver_says_its_kernels_and_its_rocm(table: Table) -> None:
     need = advice.for_driver(table, answers.find_driver(table, "30.30.4")[0], table.systems)
     assert need["rocm"]["range"] == "6.3.0 to 10.1.0"
     assert {one["id"]: one["builds"] for one in need["systems"]}[NOBLE] == ["6.8", "6.17", "6.17"]
-    assert need["not_for"] == {"ubuntu-26.04": "31.60.0"}
+    assert need["not_for"] == {"ubuntu-26.04": "31.50.0"}
+
+
+def test_a_driver_with_a_caution_is_recommended_nowhere_and_its_caution_is_said_where_it_is_asked_for(table: Table) -> None:
+    (asked,) = answers.find_driver(table, "31.60")
+    assert asked.caution
+    driver = about(table, "7900 XTX")["driver"]
+    assert driver["amd"][0] == "31.50.0"
+    assert all("31.60.0" not in found for found in driver["amd_by_kernel"].values())
+    assert driver["cautions"] == {"31.60.0": asked.caution}
+    assert answers.find_driver(table, "31")[0].version == "31.50.0"
+    assert "31.60.0" not in ask.answered(table)
+    for text in (
+        ask.answered(table, driver="31.60"),
+        ask.answered(table, rocm="10.1"),
+        ask.answered(table, "7900 XTX", NOBLE),
+    ):
+        assert "withdrawn" in text
 
 
 def test_the_plan_and_the_answer_know_the_same_kernels_for_a_driver(table: Table) -> None:
