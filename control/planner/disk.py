@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from control.planner import leftovers
+from control.planner import kernels, leftovers
 from control.planner.model import MB, Context, Outcome, in_words
 from control.planner.services import enabled
 from control.planner.torch import VENV
@@ -184,17 +184,27 @@ def _too_small(ctx: Context, items: list[Item]) -> list[Finding]:
 
 
 def _boot_too_small(ctx: Context, mounts: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
-    new = [
-        item
-        for item in ctx.parts["amdgpu"]["kernels"]
-        if ctx.system.kernel_packages.image.format(release=item) in ctx.parts["amdgpu"]["kernel_packages"]
-    ]
-    need = len(new) * BOOT_BYTES
+    part = ctx.parts["amdgpu"]
+    image = ctx.system.kernel_packages.image
+    new = [one for one in part["kernels"] if image.format(release=one) in part["kernel_packages"]]
+    anew = _initial_disks(ctx, [one for one in part["kernels"] if one not in new])
+    # Initial ramdisks are made one after the other, each beside the old one, which goes then.
+    need = (len(new) + bool(anew)) * BOOT_BYTES
     if BOOT not in mounts or mounts[BOOT]["free_bytes"] >= need:
         return []
     free = mounts[BOOT]["free_bytes"]
-    seen = f"{BOOT} needs {in_words(need)} for {', '.join(new)} and has {in_words(free)} free"
+    what = [*new, *(f"the initial ramdisk of {one}" for one in anew)]
+    seen = f"{BOOT} needs {in_words(need)} for {', '.join(what)} and has {in_words(free)} free"
     return [ctx.finding("GH-BOOT-SMALL", seen, mount=BOOT, missing=in_words(need - free))]
+
+
+def _initial_disks(ctx: Context, releases: list[str]) -> list[str]:
+    """The kernels on the host whose initial ramdisk is made anew: AMD's driver is built, or installed again, for them."""
+    part = ctx.parts["amdgpu"]
+    if part["driver"] != "dkms":
+        return []
+    exchanged = bool(missing_packages(ctx) & set(leftovers.driver_names(ctx, part["packages"])))
+    return [one for one in releases if exchanged or not kernels.built(ctx, one, part["source"])]
 
 
 def _mount_of(path: str, mounts: list[str]) -> str:

@@ -179,17 +179,32 @@ def test_the_plan_says_which_kernel_boots_next_and_where_the_driver_is_built(mak
     assert other.boot["built"] == {"6.14.0-37-generic": False}
 
 
-def test_a_new_kernel_needs_room_in_boot(make: Make) -> None:
-    def small(host: dict[str, Any]) -> None:
-        host["disk"].append(
-            {"mount": "/boot", "device": "x", "fstype": "ext4", "total_bytes": 500_000_000, "free_bytes": 90_000_000}
-        )
+def boot_with(free_mb: int) -> Any:
+    row = {"mount": "/boot", "device": "x", "fstype": "ext4", "total_bytes": 500_000_000, "free_bytes": free_mb * 1_000_000}
+    return lambda host: host["disk"].append(row)
 
+
+def test_a_new_kernel_needs_room_in_boot(make: Make) -> None:
+    small = boot_with(90)
     mirror = edits.offers(f"linux-image-{NEW}", f"linux-headers-{NEW}", without=(f"linux-headers-{RUNNING}",))
     (found,) = [one for one in make(BOOKWORM, small, mirror, amdgpu_driver="dkms").findings if one.level == "refuse"]
     assert found.id == "GH-BOOT-SMALL"
     assert NEW in found.seen
-    assert "GH-BOOT-SMALL" not in ids(make(BOOKWORM, small, amdgpu_driver="dkms"))
+
+
+def test_a_driver_that_is_built_needs_room_for_an_initial_ramdisk_in_boot(make: Make) -> None:
+    (found,) = [one for one in make(NOBLE, boot_with(90), amdgpu_driver="dkms").findings if one.level == "refuse"]
+    assert found.id == "GH-BOOT-SMALL"
+    assert "the initial ramdisk of 6.14.0-37-generic" in found.seen
+    assert "GH-BOOT-SMALL" not in ids(make(NOBLE, boot_with(200), amdgpu_driver="dkms"))
+    assert "GH-BOOT-SMALL" not in ids(make(NOBLE, boot_with(90)))
+
+
+def test_a_driver_that_is_built_already_needs_no_more_room_in_boot(make: Make) -> None:
+    firmware = edits.packages(amdgpu_dkms_firmware="1")
+    plan = make(NOBLE, edits.dkms("30.30.4", ours=True), firmware, boot_with(90))
+    assert part(plan)["driver"] == "dkms"
+    assert "GH-BOOT-SMALL" not in ids(plan)
 
 
 @pytest.mark.parametrize(
