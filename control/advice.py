@@ -206,7 +206,7 @@ def _instead(table: Table, system: System) -> str | None:
 def _address(table: Table, name: str, row: Rocm, system: System) -> dict[str, Any]:
     repository = table.repository(name)
     vendor, key = system.vendor[repository.vendor], table.key(repository.key)
-    names = {"directory": row.directory, "directory_name": vendor.directory_name, "suite": vendor.suite}
+    names = {"directory": row.folder(name), "directory_name": vendor.directory_name, "suite": vendor.suite}
     return {
         "url": f"{repository.base_url}/{repository.path.format(**names)}",
         "suite": repository.suite.format(**names),

@@ -226,13 +226,14 @@ class Rocm(Row):
     """One release of the ROCm userspace for a host, of one stream: ``distro``, ``classic`` (to 7.2) or ``core`` (from 7.14).
 
     ``driver``: releases of AMD's driver that go with it. ``targets``: what AMD lists for it; ``built_targets``: what its
-    libraries have kernels for.
+    libraries have kernels for. ``graphics_directory``: its folder of graphics libraries, where that is another release's.
     """
 
     id: str
     stream: Literal["distro", "classic", "core"]
     version: VersionText
     directory: str | None = None
+    graphics_directory: str | None = None
     prefix: str
     systems: list[str] = Field(min_length=1)
     packages: Levels
@@ -242,3 +243,7 @@ class Rocm(Row):
     targets: list[Gfx] = Field(default_factory=list)
     built_targets: list[Gfx] = Field(default_factory=list)
     released: date | None = None
+
+    def folder(self, repository: str) -> str | None:
+        """Its folder in a repository."""
+        return (repository == "graphics" and self.graphics_directory) or self.directory

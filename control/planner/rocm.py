@@ -131,7 +131,7 @@ def _row(ctx: Context, row: Rocm, why: str, rule: str) -> Outcome:
     part = {
         **_part(row.stream, row.version, level),
         "packages": _names(row, chosen.names, list(_kernels(ctx, row).values()) or ctx.targets),
-        "repositories": [repositories.entry(ctx, one, row.directory) for one in row.repositories],
+        "repositories": [repositories.entry(ctx, one, row.folder(one)) for one in row.repositories],
         "remove": replaced.part["remove"],
         "prefix": row.prefix,
         # The Core SDK's packages tell the linker themselves; AMD's older ones leave it to the administrator.

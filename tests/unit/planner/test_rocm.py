@@ -108,6 +108,13 @@ def test_both_of_amds_streams_by_release_prefix_packages_and_repository(
     assert choice(plan, f"rocm.link.{rocm(plan, 'stream')}").endswith(prefix)
 
 
+@pytest.mark.parametrize(("version", "folder"), [("7.2.2", "7.2.1"), ("7.2.3", "7.2.3")])
+def test_graphics_libraries_come_from_the_release_that_amd_takes_them_from(make: Make, version: str, folder: str) -> None:
+    places = {one["name"]: one["url"] for one in rocm(make(XTX, rocm_version=version), "repositories")}
+    assert places["rocm"].endswith(f"/rocm/apt/{version}")
+    assert places["graphics"] == f"https://repo.radeon.com/graphics/{folder}/ubuntu"
+
+
 def test_a_target_that_amd_does_not_package_alone_gets_the_package_for_all(make: Make) -> None:
     plan = make("ubuntu-24.04-rx6600-plus-igpu", rocm_stream="core", rocm_version="10.1.0")
     assert rocm(plan, "packages")[0] == "amdrocm10.1"

@@ -220,6 +220,16 @@ def test_a_release_says_what_it_needs_on_a_system(table: Table) -> None:
     }
 
 
+def test_a_release_takes_the_graphics_libraries_of_the_release_that_amd_says(table: Table) -> None:
+    noble = [table.system_by_id(NOBLE)]
+    for version, folder in (("7.2.2", "7.2.1"), ("7.2.3", "7.2.3")):
+        need = advice.for_rocm(table, answers.find_rocm(table, version)[0], noble, [])
+        assert [one["url"] for one in need["systems"][0]["repositories"]] == [
+            f"https://repo.radeon.com/rocm/apt/{version}",
+            f"https://repo.radeon.com/graphics/{folder}/ubuntu",
+        ]
+
+
 def test_a_release_that_is_not_for_a_system_leads_to_the_newest_that_is(table: Table) -> None:
     need = advice.for_rocm(table, answers.find_rocm(table, "7.2.4")[0], table.systems, [])
     assert need["not_for"] == {"ubuntu-26.04": "10.1.0"}
