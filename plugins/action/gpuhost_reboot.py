@@ -19,8 +19,12 @@ class ActionModule(Action):
     def act(self, task_vars: Variables) -> Result:
         host, asked = task_vars["inventory_hostname"], self._task.args
         reasons = [str(reason) for reason in asked["reasons"]]
-        if not reasons or self._task.check_mode:
+        if self._task.check_mode:
             return {"changed": bool(reasons)}
+        if asked["mode"] == "last":
+            return self.module("gpuhost_reboot", {"reasons": reasons, "phase": "end"}, task_vars)
+        if not reasons:
+            return {"changed": False}
         if asked["mode"] == "later":
             return {"changed": False, "gpuhost_findings": [reboot.later(host, reasons).as_dict()]}
         seen = self.module("gpuhost_reboot", {"reasons": reasons, "phase": "look"}, task_vars)

@@ -18,8 +18,9 @@ options:
     required: true
   mode:
     description: What the site wants; the action plugin reads it. C(later) only says that a reboot is due.
+      C(last) never reboots and fails where a reason is left.
     type: str
-    choices: [auto, never, later]
+    choices: [auto, never, later, last]
     default: auto
   timeout:
     description: Seconds that the host has to shut down, and the same again to come back; the action plugin reads it.
@@ -29,8 +30,9 @@ options:
     description:
       - C(look) only tells the boot, C(note) counts the reboot that is about to come.
       - C(leave) counts it and lets the host reboot by itself shortly after the answer.
+      - C(end) fails where a reason is left; else earlier reboots count no more.
     type: str
-    choices: [look, note, leave]
+    choices: [look, note, leave, end]
     default: note
 """
 
@@ -73,8 +75,10 @@ DELAY = 20
 
 def apply(phase: str, reasons: list) -> dict:
     """What the caller asked for is done; what it is told."""
-    answer = {"changed": phase != "look", "boot_id": clock.boot_id()}
-    if phase != "look":
+    answer = {"changed": phase in ("note", "leave"), "boot_id": clock.boot_id()}
+    if phase == "end":
+        reboots.end(reasons)
+    if answer["changed"]:
         lease.touch()
         answer["count"] = reboots.begin(reasons)
     if phase == "leave":
@@ -88,9 +92,9 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "reasons": {"type": "list", "elements": "str", "required": True},
-            "mode": {"type": "str", "choices": ["auto", "never", "later"], "default": "auto"},
+            "mode": {"type": "str", "choices": ["auto", "never", "later", "last"], "default": "auto"},
             "timeout": {"type": "float", "default": 900},
-            "phase": {"type": "str", "choices": ["look", "note", "leave"], "default": "note"},
+            "phase": {"type": "str", "choices": ["look", "note", "leave", "end"], "default": "note"},
         },
         supports_check_mode=True,
     )
