@@ -11,7 +11,7 @@ from control import answers
 from control.answers import Product
 
 if TYPE_CHECKING:
-    from control.rows import Driver, Image, Kernel, Range, Rocm, System, Target, Torch
+    from control.rows import Driver, Elsewhere, Image, Kernel, Range, Rocm, System, Target, Torch
     from control.support import Table
 
 OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
@@ -56,6 +56,16 @@ def about(row: System) -> dict[str, Any]:
     """One system, its kernels in the order of the table."""
     kernels = [{"flavour": one.flavour, "version": one.version, "package": one.package} for one in row.kernels]
     return {"id": row.id, "name": row.name, "python": row.python, "kernels": kernels}
+
+
+def on_elsewhere(table: Table, row: Elsewhere, found: list[Product]) -> dict[str, Any]:
+    """A system that gpuhost does not set up. ``not_for``: families of the GPUs that AMD does not support there."""
+    not_for = sorted({one.family for one in found} - set(row.families))
+    return {
+        **row.model_dump(exclude={"source"}),
+        "source": table.sources["systems"][row.source].ref,
+        "not_for": not_for,
+    }
 
 
 def fit(target: Target, built: Iterable[str]) -> tuple[str, str | None]:

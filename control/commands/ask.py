@@ -47,12 +47,22 @@ def answered(table: Table, gpu: str = "", os: str = "", rocm: str = "", driver: 
 
 
 def _asked(table: Table, gpu: str, os: str, rocm: str, driver: str) -> tuple[dict[str, Any], Any]:
-    elsewhere = answers.find_elsewhere(table, os) if os else None
-    if elsewhere:
-        source = table.sources["systems"][elsewhere.source].ref
-        return {"elsewhere": {**elsewhere.model_dump(exclude={"source"}), "source": source}}, _elsewhere
-    systems = [answers.find_system(table, os)] if os else list(table.systems)
     found = answers.find(table, gpu) if gpu else []
+    elsewhere = answers.find_elsewhere(table, os) if os else None
+    if elsewhere is None:
+        systems = [answers.find_system(table, os)] if os else list(table.systems)
+        return _of_systems(table, systems, found, rocm, driver)
+    place = {"elsewhere": advice.on_elsewhere(table, elsewhere, found)}
+    if not (gpu or rocm or driver):
+        return place, _elsewhere
+    document, render = _of_systems(table, [], found, rocm, driver)
+    return {**place, **document}, lambda both: [*_elsewhere(both), *render(both)]
+
+
+def _of_systems(
+    table: Table, systems: Sequence[System], found: list[answers.Product], rocm: str, driver: str
+) -> tuple[dict[str, Any], Any]:
+    """The answer for systems that gpuhost sets up."""
     if rocm:
         rows = answers.find_rocm(table, rocm)
         document = advice.for_rocm(table, rows[0], systems, found)
@@ -61,7 +71,7 @@ def _asked(table: Table, gpu: str, os: str, rocm: str, driver: str) -> tuple[dic
         drivers = answers.find_driver(table, driver)
         document = advice.for_driver(table, drivers[0], systems)
         return {**document, "others": [str(row.version) for row in drivers[1:]]}, _driver
-    if gpu:
+    if found:
         return advice.on_gpu(table, found, systems), _gpu
     return _everything(table, systems), _overview
 
@@ -119,6 +129,9 @@ def _elsewhere(document: dict[str, Any]) -> Iterable[Grid]:
         ("AMD", f"supports it for {', '.join(one['families'])}, with Linux {one['kernel']}"),
         ("read in", one["source"]),
     ]
+    if one["not_for"]:
+        left_out = " and ".join(dict.fromkeys(_FAMILIES[family] for family in one["not_for"]))
+        lines.insert(2, ("the GPU", f"{left_out} is not among them: AMD does not support it on this system"))
     yield _grid(one["name"], ("", ""), lines)
 
 
@@ -279,7 +292,8 @@ def _places(document: dict[str, Any]) -> Iterable[Grid]:
         ]
     for system, instead in document["not_for"].items():
         lines.append((system, "not for this system", f"{instead} is the newest there" if instead else ""))
-    yield _grid("Systems", ("", "", ""), lines)
+    if lines:
+        yield _grid("Systems", ("", "", ""), lines)
 
 
 def span(versions: Sequence[str]) -> str:

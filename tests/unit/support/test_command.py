@@ -56,6 +56,28 @@ def test_a_system_that_amd_supports_and_gpuhost_does_not_set_up_is_said_to_be_on
 
 
 @pytest.mark.parametrize(
+    ("gpu", "system", "left_out"),
+    [("7900 XTX", "rhel-9.6", ["radeon"]), ("7900 XTX", "rhel-9.8", []), ("MI300X", "rhel-9.6", [])],
+)
+def test_such_a_system_does_not_take_the_gpu_out_of_the_answer(
+    capsys: pytest.CaptureFixture[str], gpu: str, system: str, left_out: list[str]
+) -> None:
+    answer = asked(capsys, gpu=gpu, os=system)
+    assert answer["elsewhere"]["not_for"] == left_out
+    assert {one["systems"] == [] for one in answer["answers"]} == {True}
+    support(MockContext(), gpu=gpu, os=system)
+    text = capsys.readouterr().out
+    for word in ("does not set it up", gpu, "Programs"):
+        assert word in text
+    assert ("AMD does not support it on this system" in text) == bool(left_out)
+
+
+def test_such_a_system_does_not_take_the_release_out_of_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = asked(capsys, rocm="10.1", os="rhel-9.6")
+    assert (answer["elsewhere"]["id"], answer["release"]["version"]) == ("rhel-9.6", "10.1.0")
+
+
+@pytest.mark.parametrize(
     ("options", "near"),
     [
         ({"gpu": "RX 66000"}, "nearest"),
