@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from control import planner, roles, run, seals, support
-from control.commands import plan_shown
+from control.commands import plan_shown, recorded
 from control.commands.common import Target, findings_of, guarded, outcome, perform, print_json, show_outcome
 from control.console import console, show_findings
 from control.exitcodes import ExitCode, worst
-from control.findings import CATALOGUE, make
-from control.inventory import BadInputError
+from control.findings import CATALOGUE
 from control.preflight import LOOK_WITHOUT_ROOT
 
 
@@ -91,13 +89,9 @@ def _refusal(finished: run.Run) -> int:
 
 def _plan_recorded(options: Options) -> int:
     path = Path(options.snapshot).expanduser()
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadInputError([make("GH-INPUT-FILE", "", f"{path}: {error}", variable="--snapshot")]) from error
+    snapshot = recorded.snapshot(path)
     wishes = {name: value for role in (roles.PREFLIGHT, *roles.ROLES) for name, value in roles.defaults(role).items()}
     wishes["preflight_cpu_only"] = options.cpu
-    snapshot = _only_snapshot(path, document)
     made = planner.plan(snapshot, wishes, support.load(), path.stem).as_dict()
     refused = [one for one in made["findings"] if one["level"] == "refuse"]
     if options.json:
@@ -107,17 +101,6 @@ def _plan_recorded(options: Options) -> int:
         examined = {"snapshot": snapshot, "plan": made, "due": due, "findings": made["findings"]}
         plan_shown.show(console(), path.stem, examined, options.verbose)
     return int(worst(CATALOGUE[one["id"]].exit_code for one in refused)) if refused else int(ExitCode.DONE)
-
-
-def _only_snapshot(path: Path, document: Any) -> dict[str, Any]:
-    """The snapshot in a file: alone, in a run folder's record of a host, or in what `info --json` prints of one host."""
-    if isinstance(document, dict) and len(document.get("examined", {})) == 1:
-        document = next(iter(document["examined"].values()))
-    if isinstance(document, dict):
-        document = document.get("snapshot", document)
-    if not isinstance(document, dict) or not {"schema", "os"} <= set(document):
-        raise BadInputError([make("GH-INPUT-FILE", "", f"{path}: is no snapshot of one host", variable="--snapshot")])
-    return document
 
 
 def _show_plans(out: Console, finished: run.Run, verbose: bool) -> None:

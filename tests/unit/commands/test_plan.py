@@ -13,6 +13,7 @@ from rich.console import Console
 
 from control import planner, roles, seals, support
 from control.commands import plan_shown, survey
+from control.commands import recorded as reading
 from tests.unit.planner.conftest import SNAPSHOTS, snapshot, wishes
 
 BOTH = "ubuntu-24.04-rx6600-plus-igpu"
@@ -170,7 +171,8 @@ def test_a_recorded_host_ends_as_up_would(
 
 def test_the_worst_of_several_refusals_gives_the_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def port_and_user(host: dict[str, Any]) -> None:
-        host["ports"].append({"address": "0.0.0.0", "port": 11434, "proto": "tcp", "process": "x", "pid": 1})
+        port = {"address": "0.0.0.0", "port": 11434, "proto": "tcp", "process": "x", "pid": 1, "container": None}
+        host["ports"].append(port)
         host["network"] = [{"url": "https://a/", "ok": False, "error": "bad", "kind": "signature"}]
 
     path = recorded(tmp_path, snapshot(BOTH, port_and_user))
@@ -190,6 +192,44 @@ def test_a_record_of_a_run_and_the_output_of_info_are_read_too(
 def test_a_file_that_is_no_snapshot_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str], document: Any) -> None:
     assert survey.plan(survey.Options(snapshot=recorded(tmp_path, document))) == 10
     assert "GH-INPUT-FILE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda host: host.update(schema=2), "schema is 2 instead of 1"),
+        (lambda host: host.update(gpus=None), "gpus is null instead of"),
+        (lambda host: host.update(gpus=[None]), "gpus[0] is null instead of object"),
+        (lambda host: host.update(kernel=[]), "kernel is a list instead of object"),
+        (lambda host: host["kernel"].update(signing=None), "kernel.signing is null"),
+        (lambda host: host.update(disk=[{}]), "disk[0] has no"),
+        (lambda host: host.update(packages=[]), "packages is a list"),
+        (lambda host: host.update(os="Debian"), 'os is "Debian"'),
+        (lambda host: host.pop("network"), "it has no network"),
+    ],
+)
+def test_a_snapshot_of_another_shape_is_bad_input_and_the_place_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], edit: Any, words: str
+) -> None:
+    path = recorded(tmp_path, snapshot(BOTH, edit))
+    assert survey.plan(survey.Options(snapshot=path, json=True)) == 10
+    (found,) = json.loads(capsys.readouterr().out)["findings"]
+    assert found["id"] == "GH-INPUT-FILE"
+    assert words in found["seen"]
+
+
+@pytest.mark.parametrize("path", sorted(SNAPSHOTS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_recorded_host_has_the_shape_that_is_asked_for(path: Path) -> None:
+    assert reading.snapshot(path)["schema"] == 1
+
+
+@pytest.mark.parametrize("section", ["kernel", "gpus", "disk", "memory", "login_user"])
+def test_a_section_that_could_not_be_read_is_no_other_shape(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], section: str
+) -> None:
+    path = recorded(tmp_path, snapshot(BOTH, lambda host: host.update({section: {"error": "denied"}})))
+    assert survey.plan(survey.Options(snapshot=path)) != 10
+    capsys.readouterr()
 
 
 def test_roles_of_the_sections_are_the_roles_that_run() -> None:
