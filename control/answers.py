@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: 73ff, 1002:73ff, 0x73ff, and with a revision 73ff:c7, 1002:73ff:c7, 1002:73ff rev c7.
 _PCI = re.compile(r"(?:1002:|0x)?(?P<device>[0-9a-f]{4})(?:(?::| rev )(?P<revision>[0-9a-f]{2}))?")
+#: How names of NVIDIA's cards begin.
+_NVIDIA = re.compile(r"(nvidia\s+)?(geforce|gtx|rtx)|nvidia")
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,13 @@ class Product:
 
 
 class UnknownError(LookupError):
-    """Nothing in the table is called that; ``near`` are the names most like it."""
+    """Nothing in the table is called that; ``near`` are the names most like it, ``why`` is what is known of it."""
 
-    def __init__(self, asked: str, near: Sequence[str]) -> None:
+    def __init__(self, asked: str, near: Sequence[str], why: str = "") -> None:
         self.asked, self.near = asked, list(near)
-        hint = f"; the nearest: {', '.join(near)}" if near else ""
-        super().__init__(f"the truth table does not know {asked!r}{hint}")
+        hint = f", {why}" if why else ""
+        hint += f"; the nearest: {', '.join(near)}" if near else ""
+        super().__init__(f"the truth table does not know {asked!r}{hint}; ./gpuhost support lists all that it knows")
 
 
 def products(table: Table) -> Iterator[Product]:
@@ -78,6 +81,11 @@ def find(table: Table, asked: str) -> list[Product]:
         or [one for one in everything if _contains(_words(one.name), wanted)]
     )
     if not found:
+        if _PCI.fullmatch(plain):
+            # An id that is spelled alike is another chip.
+            raise UnknownError(asked, [], "a PCI id that no row has")
+        if _NVIDIA.match(plain):
+            raise UnknownError(asked, [], "which is a name of NVIDIA's: gpuhost is for AMD's GPUs")
         names = {name for one in everything for name in (one.name, one.chip, one.gfx, *one.aliases)}
         raise UnknownError(asked, _near(asked, sorted(names)))
     return found
@@ -98,16 +106,25 @@ def _by_pci(everything: list[Product], plain: str) -> list[Product]:
 
 
 def find_system(table: Table, asked: str) -> System:
-    """The system that is called so. Raises UnknownError."""
+    """The system that is called so, or whose version alone says which is meant. Raises UnknownError."""
+    wanted = _joined(asked)
     for row in table.systems:
-        if asked.lower() in (row.id, row.codename, row.name.lower()):
+        if wanted in map(_joined, (row.id, row.codename, row.name)):
             return row
+    same = [row for row in table.systems if row.version == wanted]
+    if len(same) == 1:
+        return same[0]
     raise UnknownError(asked, difflib.get_close_matches(asked.lower(), [row.id for row in table.systems], n=3, cutoff=0.4))
 
 
 def find_elsewhere(table: Table, asked: str) -> Elsewhere | None:
     """The system that AMD supports and gpuhost does not set up, or None."""
-    return next((row for row in table.elsewhere if asked.lower() in (row.id, row.name.lower())), None)
+    return next((row for row in table.elsewhere if _joined(asked) in map(_joined, (row.id, row.name))), None)
+
+
+def _joined(name: str) -> str:
+    """A system's name however its words are set apart: ``Ubuntu 24.04`` and ``ubuntu-24.04`` are one."""
+    return re.sub(r"[\s_-]+", "", name.lower())
 
 
 def what_is_needed(asked: str) -> dict[str, str]:

@@ -78,6 +78,10 @@ def _of_systems(
 
 def _everything(table: Table, systems: Sequence[System]) -> dict[str, Any]:
     return {
+        "gpus": [
+            {"gfx": row.gfx, "chips": list(dict.fromkeys(gpu.chip for gpu in table.gpus if gpu.gfx == row.gfx))}
+            for row in table.targets
+        ],
         "systems": [_short(table, row) for row in systems],
         "elsewhere": [row.model_dump(exclude={"source"}) for row in table.elsewhere],
         "images": [
@@ -100,6 +104,8 @@ def _short(table: Table, row: System) -> dict[str, Any]:
 
 
 def _overview(document: dict[str, Any]) -> Iterable[Grid]:
+    gpus = [(one["gfx"], ", ".join(one["chips"])) for one in document["gpus"]]
+    yield _grid("GPUs, by target; --gpu takes a target, a chip, a product's name or a PCI id", ("target", "chips"), gpus)
     systems = [
         (
             one["id"],
@@ -113,6 +119,8 @@ def _overview(document: dict[str, Any]) -> Iterable[Grid]:
     ]
     heads = ("system", "kernels", "AMD's driver", "ROCm core", "classic", "its own", "its PyTorch", "Python")
     yield _grid("Systems", heads, systems)
+    elsewhere = [(one["id"], one["name"], one["kernel"]) for one in document["elsewhere"]]
+    yield _grid("Systems that AMD supports and gpuhost does not set up", ("id", "name", "kernel"), elsewhere)
     images = [(row["image"], row["rocm"] or "", " ".join(row["targets"])) for row in document["images"]]
     yield _grid("Images", ("image", "ROCm", "targets"), images)
     services = [

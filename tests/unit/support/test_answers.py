@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -93,6 +94,46 @@ def test_what_is_not_known_by_that_name_leads_to_what_is(table: Table, asked: st
 def test_nothing_is_made_up_for_another_makers_card(table: Table) -> None:
     with pytest.raises(answers.UnknownError, match="does not know 'GTX 1080'"):
         answers.find(table, "GTX 1080")
+
+
+@pytest.mark.parametrize("asked", ["RTX 4090", "rtx4090", "GTX 1080", "GeForce RTX 3060", "NVIDIA GeForce GTX 1660"])
+def test_a_name_of_nvidias_is_said_to_be_one(table: Table, asked: str) -> None:
+    with pytest.raises(answers.UnknownError, match="a name of NVIDIA's") as caught:
+        answers.find(table, asked)
+    assert caught.value.near == []
+
+
+@pytest.mark.parametrize("asked", ["1002:ffff", "ffff", "0xffff", "1002:ffff rev c1"])
+def test_a_pci_id_that_is_not_known_has_no_neighbours(table: Table, asked: str) -> None:
+    with pytest.raises(answers.UnknownError, match="a PCI id that no row has") as caught:
+        answers.find(table, asked)
+    assert caught.value.near == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "system"),
+    [
+        ("24.04", "ubuntu-24.04"),
+        ("ubuntu 24.04", "ubuntu-24.04"),
+        ("Ubuntu  24.04", "ubuntu-24.04"),
+        (" ubuntu-24.04 ", "ubuntu-24.04"),
+        ("ubuntu24.04", "ubuntu-24.04"),
+        ("debian 13", "debian-13"),
+        ("13", "debian-13"),
+        ("Trixie", "debian-13"),
+    ],
+)
+def test_a_system_is_found_however_its_name_is_set_apart_and_by_its_version(table: Table, asked: str, system: str) -> None:
+    assert answers.find_system(table, asked).id == system
+
+
+def test_a_version_that_two_systems_share_names_neither(table: Table) -> None:
+    twice = replace(table, systems=[*table.systems, table.systems[0].model_copy(update={"id": "other-12", "os": "other"})])
+    with pytest.raises(answers.UnknownError):
+        answers.find_system(twice, "12")
+    found = answers.find_elsewhere(table, "rhel 9.6")
+    assert found is not None
+    assert found.id == "rhel-9.6"
 
 
 def test_rx_6600_runs_on_the_kernels_driver_and_only_some_programs_take_the_override(table: Table) -> None:

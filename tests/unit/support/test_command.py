@@ -27,7 +27,7 @@ def test_json_answers_with_gpus_programs_and_systems(capsys: pytest.CaptureFixtu
 def test_without_a_question_it_lists_systems_images_and_services(capsys: pytest.CaptureFixture[str]) -> None:
     support(MockContext())
     text = capsys.readouterr().out
-    for word in ("debian-12", "ubuntu-24.04", "ollama/ollama:rocm", "JupyterLab"):
+    for word in ("gfx1032", "Navi 23", "debian-12", "ubuntu-24.04", "rhel-9.6", "ollama/ollama:rocm", "JupyterLab"):
         assert word in text
 
 
@@ -81,7 +81,9 @@ def test_such_a_system_does_not_take_the_release_out_of_the_answer(capsys: pytes
     ("options", "near"),
     [
         ({"gpu": "RX 66000"}, "nearest"),
+        ({"gpu": "zzz"}, "does not know 'zzz'"),
         ({"os": "debian-11"}, "debian-12"),
+        ({"os": "25.10"}, "does not know '25.10'"),
         ({"gpu": "RX 6600", "os": "windows"}, "does not know 'windows'"),
         ({"os": "ubuntu-25.10"}, "ubuntu-24.04"),
         ({"rocm": "7.2.9"}, "7.2.4"),
@@ -95,3 +97,4 @@ def test_an_unknown_name_is_bad_input_and_gets_the_nearest(options: Any, near: s
         support(MockContext(), **options)
     assert caught.value.code == 10
     assert near in str(caught.value)
+    assert "./gpuhost support lists all" in str(caught.value)
