@@ -34,6 +34,9 @@ _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
 _ENTRY = re.compile(r"^\s*linux(?:efi|16)?\s+\S+(.*)$", re.MULTILINE)
 _KERNELS = re.compile(r"### BEGIN \S*/10_linux ###(.*?)(?:### END \S*/10_linux ###|\Z)", re.DOTALL)
 
+#: What 10_linux adds to an entry for repairs (GRUB_CMDLINE_LINUX_RECOVERY), which gets GRUB_CMDLINE_LINUX alone.
+_RECOVERY = {"single", "recovery"}
+
 #: ``{"name", "value"}``; value None is a parameter that stands alone.
 Parameter = dict[str, Any]
 
@@ -96,22 +99,26 @@ def ensure(wanted: list[Parameter], check: bool = False) -> Outcome:
     if not (paths.under(GRUB_MKCONFIG).exists() and paths.under(GRUB_MENU).parent.is_dir()):
         plan = merge(wanted, running)
         return Outcome(conflicts=plan.conflicts, words=plan.held, manual=plan.add)
-    plan = merge(wanted, _settings_of_others())
+    plan = merge(wanted, _settings(""))
     words, before, after = [*plan.add, *plan.held], _read(DROP_IN), _text(plan.add)
     dropped = [word for word in _words(before) if word not in words]
-    outcome = Outcome(words=words, conflicts=plan.conflicts)
-    outcome.reboot_needed = bool(missing(words, running)) or any(not missing([word], running) for word in dropped)
-    outcome.changed = before != after or bool(missing_in_menu(words, _read(GRUB_MENU)))
+    outcome = Outcome(words=words, conflicts=plan.conflicts, manual=missing(words, _settings(after)))
+    menu = _read(GRUB_MENU)
+    outcome.changed = before != after or not set(missing_in_menu(words, menu)) <= set(outcome.manual)
     if outcome.changed and not check:
         _apply(before, after)
+        outcome.changed = before != after or menu != _read(GRUB_MENU)
         outcome.manual = missing_in_menu(words, _read(GRUB_MENU))
+    # No reboot brings what the menu does not get.
+    coming = [word for word in words if word not in outcome.manual]
+    outcome.reboot_needed = bool(missing(coming, running)) or any(not missing([word], running) for word in dropped)
     return outcome
 
 
 def missing_in_menu(words: Sequence[str], menu: str) -> list[str]:
     """Which of ``words`` some kernel is started without, of those that GRUB itself put into its menu."""
     section = _KERNELS.search(menu)
-    lines = _ENTRY.findall(section[1] if section else menu)
+    lines = [line for line in _ENTRY.findall(section[1] if section else menu) if not _RECOVERY & set(line.split())]
     lacking = {word for line in lines for word in missing(words, line)}
     return [word for word in words if word in lacking]
 
@@ -159,16 +166,17 @@ def _reads_folder() -> bool:
     return "default/grub.d" in _read(GRUB_MKCONFIG)
 
 
-def _settings_of_others() -> str:
-    """What every kernel is started with apart from our drop-in.
+def _settings(own: str) -> str:
+    """What every kernel is started with, were ``own`` our drop-in.
 
     :raises FindingError: when GRUB's settings are not a shell script that runs.
     """
     texts = [_read(GRUB_SETTINGS).replace(_SOURCE, "")]
+    name, others = Path(DROP_IN).name, {}
     if _reads_folder():
-        own = Path(DROP_IN)
-        others = sorted(path for path in paths.under(str(own.parent)).glob("*.cfg") if path.name != own.name)
-        texts += [path.read_text(encoding="utf-8", errors="replace") for path in others]
+        found = paths.under(DROP_IN).parent.glob("*.cfg")
+        others = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in found if path.name != name}
+    texts += [text for _, text in sorted({**others, name: own}.items())]
     script = "\n".join([_BEGIN, *texts, _END, ""])
     done = subprocess.run(["sh"], input=script, capture_output=True, text=True, timeout=LIMIT_S, cwd="/", check=False)
     if done.returncode:

@@ -186,6 +186,35 @@ def test_a_later_file_that_overwrites_ours_is_told(grub: Path) -> None:
     assert outcome.manual == ["iommu=pt"]
 
 
+def test_what_never_reaches_the_menu_is_told_at_each_run_and_changes_nothing_again(grub: Path) -> None:
+    late = admin_says(grub, 'GRUB_CMDLINE_LINUX="quiet"\n', "etc/default/grub.d/zz-late.cfg")
+    first = ensure([IOMMU])
+    assert (first.changed, first.reboot_needed, first.manual) == (True, False, ["iommu=pt"])
+    for check in (True, False):
+        again = ensure([IOMMU], check=check)
+        assert (again.changed, again.reboot_needed, again.manual) == (False, False, ["iommu=pt"])
+    # Of several, those that a boot does get are worth one.
+    admin_says(
+        grub,
+        'GRUB_CMDLINE_LINUX_DEFAULT=quiet\nGRUB_CMDLINE_LINUX="ttm.pages_limit=25165824"\n',
+        str(late.relative_to(grub)),
+    )
+    mixed = ensure([PAGES, IOMMU])
+    assert (mixed.changed, mixed.reboot_needed, mixed.manual) == (True, True, ["iommu=pt"])
+    # Once nothing overwrites it any more, it comes.
+    late.unlink()
+    mended = ensure([PAGES, IOMMU])
+    assert (mended.changed, mended.reboot_needed, mended.manual) == (True, True, [])
+    assert ensure([PAGES, IOMMU]).changed is False
+
+
+def test_entries_for_repairs_need_not_have_what_the_administrator_set_for_the_others(grub: Path) -> None:
+    admin_says(grub, 'GRUB_CMDLINE_LINUX=""\nGRUB_CMDLINE_LINUX_DEFAULT="quiet iommu=pt"\n')
+    outcome = ensure([IOMMU])
+    assert (outcome.changed, outcome.reboot_needed, outcome.manual) == (True, True, [])
+    assert ensure([IOMMU]).changed is False
+
+
 def test_other_parameters_take_the_place_of_ours(grub: Path) -> None:
     ensure([IOMMU])
     assert ensure([PAGES]).changed is True
