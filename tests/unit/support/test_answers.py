@@ -136,6 +136,23 @@ def test_a_version_that_two_systems_share_names_neither(table: Table) -> None:
     assert found.id == "rhel-9.6"
 
 
+def test_every_id_of_vega_10_that_the_enumerator_has_is_there(table: Table) -> None:
+    """rocm_agent_enumerator takes 6860 to 686f for gfx900."""
+    ids = [f"{number:04x}" for number in range(0x6860, 0x6870)]
+    assert {row.gfx if (row := table.gpu(one)) else one for one in ids} == {"gfx900"}
+
+
+def test_memory_that_is_in_doubt_is_left_out(table: Table) -> None:
+    assert [one.gib for one in answers.find(table, "RX 9070 GRE")] == [None]
+
+
+def test_drivers_6_4_go_with_rocm_7_2_as_amds_matrix_of_7_2_3_has_it(table: Table) -> None:
+    row = table.driver_by_version("6.4.0")
+    assert row is not None
+    assert row.rocm is not None
+    assert (row.rocm.holds("7.2.3"), row.rocm.holds("7.14.0")) == (True, False)
+
+
 def test_rx_6600_runs_on_the_kernels_driver_and_only_some_programs_take_the_override(table: Table) -> None:
     answer = about(table, "RX 6600")
     assert answer["target"]["official"] == "none"
