@@ -14,6 +14,7 @@ from packaging.version import Version
 
 from control.planner import compat, kernels
 from control.planner.model import Context, Decision, Gpu, Outcome, in_words
+from onhost.kernel_parameters import DROP_IN
 
 if TYPE_CHECKING:
     from control.findings import Finding
@@ -42,6 +43,24 @@ def wanted(ctx: Context) -> list[Wanted]:
     if ctx.simulated or ctx.mapping("kernel").get("container"):
         return []
     return [*_pages(ctx), *_iommu(ctx)]
+
+
+def set_otherwise(ctx: Context, name: str, value: str) -> str | None:
+    """The word of the running command line that gives a parameter another value, and that is not of gpuhost's drop-in.
+
+    It is somebody's decision, and the role keeps it. As for the kernel, ``-`` and ``_`` are the same, and the last counts.
+    """
+    said = [word for word in _cmdline(ctx) if word.partition("=")[0].replace("-", "_") == name.replace("-", "_")]
+    if not said or said[-1].partition("=")[2] == value or said[-1] in _own_words(ctx):
+        return None
+    return said[-1]
+
+
+def _own_words(ctx: Context) -> list[str]:
+    files = (ctx.mapping("kernel").get("boot") or {}).get("parameter_files") or []
+    return [
+        word for one in files if one.get("path") == DROP_IN for word in str(one.get("text") or "").replace('"', " ").split()
+    ]
 
 
 def limit_bytes(total: int, carve_out: int) -> int | None:
@@ -117,7 +136,8 @@ def decide(ctx: Context) -> Outcome:
         return Outcome({})
     found = [*_reserved(ctx), *_kernel(ctx, gpus), *_deprecated(ctx)]
     asked = ctx.wishes["amdgpu_kernel_parameters"] == "auto"
-    limit = limit_bytes(_total(ctx), _carve_out(ctx)) if _pages(ctx) and asked else None
+    planned = [one for one in _pages(ctx) if asked and set_otherwise(ctx, one[0], one[1]) is None]
+    limit = limit_bytes(_total(ctx), _carve_out(ctx)) if planned else None
     if limit:
         words, why, rule = f"{limit // GIB} GiB", "three quarters of what is installed", "memory.ttm"
     else:

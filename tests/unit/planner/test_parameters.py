@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from onhost import kernel_parameters
 from tests.unit.planner import edits
 from tests.unit.planner.conftest import Make, ids, rules
 
@@ -64,6 +65,45 @@ def test_parameters_beside_a_driver_that_stays_mean_a_reboot_too(make: Make) -> 
     assert plan.roles["amdgpu"]["parameters"] == [{"name": "iommu", "value": "pt"}]
     assert plan.cost["reboot"] is True
     assert make(NOBLE, two_cards, edits.dkms("30.30.4"), started_with("iommu=pt")).cost["reboot"] is False
+
+
+@pytest.mark.parametrize("name", ["grub", "systemd-boot"])
+@pytest.mark.parametrize(
+    ("change", "word", "wanted"),
+    [
+        (two_cards, "iommu=soft", "iommu=pt"),
+        (halo, "ttm.pages_limit=1000", f"ttm.pages_limit={PAGES['value']}"),
+        (halo, "ttm.pages-limit=1000", f"ttm.pages_limit={PAGES['value']}"),
+    ],
+)
+def test_what_somebody_set_otherwise_stays_and_is_not_promised(
+    make: Make, change: Any, word: str, wanted: str, name: str
+) -> None:
+    plan = make(NOBLE, change, started_with(word), loader(name))
+    assert plan.roles["amdgpu"]["parameters"] == plan.roles["verify"]["expected"]["driver"]["parameters"] == []
+    assert plan.cost["reboot"] is False
+    assert "memory.ttm" not in rules(plan)
+    assert "GH-KERNEL-PARAMETER-MANUAL" not in ids(plan)
+    (found,) = [one for one in plan.findings if one.id == "GH-KERNEL-PARAMETER-KEPT"]
+    assert found.level == "warn"
+    assert found.seen == f"{word} is set; {wanted} was wanted"
+
+
+def test_a_value_of_gpuhosts_own_gives_way_to_the_one_that_is_wanted_now(make: Make) -> None:
+    def ours(host: dict[str, Any]) -> None:
+        text = 'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX ttm.pages_limit=1000"\n'
+        host["kernel"]["boot"]["parameter_files"].append({"path": kernel_parameters.DROP_IN, "text": text})
+
+    plan = make(NOBLE, halo, started_with("ttm.pages_limit=1000"), ours)
+    assert plan.roles["amdgpu"]["parameters"] == [PAGES]
+    assert plan.cost["reboot"] is True
+    assert "GH-KERNEL-PARAMETER-KEPT" not in ids(plan)
+
+
+def test_of_several_values_the_last_one_counts(make: Make) -> None:
+    plan = make(NOBLE, two_cards, started_with("iommu=soft iommu=pt"))
+    assert plan.roles["amdgpu"]["parameters"] == [{"name": "iommu", "value": "pt"}]
+    assert "GH-KERNEL-PARAMETER-KEPT" not in ids(plan)
 
 
 def test_a_site_may_want_no_parameters(make: Make) -> None:
