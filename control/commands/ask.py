@@ -105,7 +105,7 @@ def _short(table: Table, row: System) -> dict[str, Any]:
 
 def _overview(document: dict[str, Any]) -> Iterable[Grid]:
     gpus = [(one["gfx"], ", ".join(one["chips"])) for one in document["gpus"]]
-    yield _grid("GPUs, by target; --gpu takes a target, a chip, a product's name or a PCI id", ("target", "chips"), gpus)
+    yield _grid("GPUs (or by name, or PCI id)", ("target", "chips"), gpus)
     systems = [
         (
             one["id"],
