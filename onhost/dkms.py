@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from . import paths
+from . import dpkg, paths
 
 TREE = "/var/lib/dkms"
 SOURCES = "/usr/src"
@@ -75,16 +75,31 @@ def added(module: str, version: str) -> bool:
 
 
 def source(module: str, top: Path | None = None) -> tuple[Path, str] | None:
-    """The module's DKMS source below ``top`` and its version; the newest of several, None where there is none.
+    """The module's DKMS source below ``top`` and its version; None where there is none.
+
+    Of several it is the one that the package brought, else the newest: a copy that somebody put beside it is not at work.
 
     :param top: what stands for ``/``: the host's own, or the folder that a package was unpacked into.
     """
     found = []
-    for conf in ((top or paths.root()) / SOURCES.lstrip("/")).glob(f"{module}-*/dkms.conf"):
+    brought = [] if top else _packaged(module)
+    for conf in brought or ((top or paths.root()) / SOURCES.lstrip("/")).glob(f"{module}-*/dkms.conf"):
+        if not conf.is_file():
+            continue
         fields = dict(_FIELD.findall(conf.read_text(encoding="utf-8", errors="replace")))
         if fields.get("PACKAGE_NAME") == module and fields.get("PACKAGE_VERSION"):
             found.append((conf.stat().st_mtime, conf.parent, fields["PACKAGE_VERSION"]))
     return max(found)[1:] if found else None
+
+
+def _packaged(module: str) -> list[Path]:
+    """Settings of the sources that the module's package brought, as dpkg's own list has them."""
+    listing = paths.under(f"{dpkg.LISTS}/{module}-dkms.list")
+    if not listing.is_file():
+        return []
+    lines = listing.read_text(encoding="utf-8", errors="replace").splitlines()
+    wanted = re.compile(rf"{SOURCES}/{re.escape(module)}-[^/]+/dkms\.conf")
+    return [paths.under(line) for line in lines if wanted.fullmatch(line)]
 
 
 def compiler_error(log: str) -> str:

@@ -56,6 +56,35 @@ def test_the_source_is_known_by_what_its_settings_say(root: Path, tmp_path: Path
     assert (dkms.source("amdgpu", unpacked) or (None, ""))[1] == "6.19.14-2"
 
 
+def packaged(root: Path, version: str) -> None:
+    listing = root / "var/lib/dpkg/info/amdgpu-dkms.list"
+    listing.parent.mkdir(parents=True, exist_ok=True)
+    top = f"/usr/src/amdgpu-{version}"
+    listing.write_text(f"/.\n/usr/src\n{top}\n{top}/amd/dkms/dkms.conf.in\n{top}/dkms.conf\n")
+
+
+def test_of_several_sources_it_is_the_package_s_whichever_is_newer(root: Path) -> None:
+    for age, version in enumerate(("6.16.6-1", "6.16.13-1", "6.12.12-1")):
+        os.utime(dkms_tree.source(root, "amdgpu", version) / "dkms.conf", (1000 + age, 1000 + age))
+    assert (dkms.source("amdgpu") or (None, ""))[1] == "6.12.12-1", "without a package, the newest file"
+    packaged(root, "6.16.6-1")
+    assert dkms.source("amdgpu") == (root / "usr/src/amdgpu-6.16.6-1", "6.16.6-1")
+
+
+def test_where_the_package_s_source_is_gone_nothing_else_stands_for_it(root: Path) -> None:
+    dkms_tree.source(root, "amdgpu", "6.16.13-1")
+    packaged(root, "6.16.6-1")
+    assert dkms.source("amdgpu") is None
+
+
+def test_a_package_that_is_removed_and_left_its_settings_counts_no_more(root: Path) -> None:
+    dkms_tree.source(root, "amdgpu", "6.16.13-1")
+    listing = root / "var/lib/dpkg/info/amdgpu-dkms.list"
+    listing.parent.mkdir(parents=True, exist_ok=True)
+    listing.write_text("/etc\n/etc/modprobe.d/blacklist-radeon.conf\n")
+    assert (dkms.source("amdgpu") or (None, ""))[1] == "6.16.13-1"
+
+
 def holds(root: Path) -> bool:
     """Asked as dkms's own scripts ask: `[ -f /etc/dkms/no-autoinstall ]`."""
     return subprocess.run(["test", "-f", str(root / "etc/dkms/no-autoinstall")], check=False).returncode == 0
