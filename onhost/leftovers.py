@@ -26,6 +26,9 @@ _GROUPS = re.compile(r"^\s*EXTRA_GROUPS=[\"']?(?:video|render)(?:\s+(?:video|ren
 _GUIDE_SWITCH = re.compile(r"^\s*ADD_EXTRA_GROUPS=1\s*$")
 _GROUPS = re.compile(r"^\s*EXTRA_GROUPS\s*=")
 
+#: In a backup, beside a link: the file that it led to.
+CONTENT = ".content"
+
 Leftover = Mapping[str, Any]
 
 
@@ -40,7 +43,8 @@ class Outcome:
 def clean(role: str, planned: Iterable[Leftover], check: bool = False) -> Outcome:
     """None of the leftovers in ``planned`` (``{path, kind}``) is there any more; a package is not this function's.
 
-    A file that held nothing else is gone, another has lost those lines alone. Each is in the backup before, as it was.
+    A file that held nothing else is gone, another has lost those lines alone. Each is in the backup before, as it was; of a
+    link its content too.
 
     :param check: only tell.
     """
@@ -49,7 +53,7 @@ def clean(role: str, planned: Iterable[Leftover], check: bool = False) -> Outcom
         one for one in probe.look_leftovers(ProbedHost(os.fspath(paths.root()))) if (one["path"], one["kind"]) in wanted
     ]
     rest = {one["path"]: _WITHOUT[one["kind"]](_text(one["path"])) for one in found}
-    changes = {path: text for path, text in rest.items() if text != _text(path) or _is_link(path)}
+    changes = {path: text for path, text in rest.items() if text != _text(path) or (not text and _is_link(path))}
     outcome = Outcome(cleaned=sorted(changes))
     if not changes or check:
         return outcome
@@ -84,6 +88,9 @@ def _backup(role: str, found: list[dict[str, Any]]) -> Path:
         shutil.copy2(original, copy, follow_symlinks=False)
         owner = original.lstat()
         os.chown(copy, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        if original.is_symlink() and original.is_file():
+            # The link alone would not say what was in force.
+            shutil.copy2(original, copy.with_name(f"{copy.name}{CONTENT}"))
     notes = [{key: one[key] for key in ("path", "kind", "text")} for one in found]
     files.write_json(folder / "manifest.json", {"role": role, "taken_at": clock.now(), "files": notes})
     os.sync()
@@ -91,11 +98,12 @@ def _backup(role: str, found: list[dict[str, Any]]) -> Path:
 
 
 def _replace(path: Path, text: str) -> None:
-    if not text.strip() or path.is_symlink():
+    """``text`` is in the file; where it is empty, the file is gone. A link becomes a file: what it led to is not ours."""
+    if not text.strip():
         path.unlink()
         return
     before = path.stat()
-    files.write(path, text.encode(), mode=before.st_mode & 0o7777)
+    files.write(path, text.encode(errors="surrogateescape"), mode=before.st_mode & 0o7777)
     os.chown(path, before.st_uid, before.st_gid)
 
 

@@ -161,4 +161,34 @@ def test_of_a_link_only_the_link_goes(root: Path) -> None:
     link.symlink_to("../../../srv/shared/rocm.list")
     outcome = leftovers.clean("rocm", planned(("/etc/apt/sources.list.d/rocm.list", "source")))
     assert (link.is_symlink(), target.read_text()) == (False, ROCM_LIST)
-    assert (root / outcome.backup.lstrip("/") / "etc/apt/sources.list.d/rocm.list").is_symlink()
+    kept = root / outcome.backup.lstrip("/") / "etc/apt/sources.list.d/rocm.list"
+    assert (kept.is_symlink(), kept.with_name(f"rocm.list{leftovers.CONTENT}").read_text()) == (True, ROCM_LIST)
+
+
+def test_a_link_without_leftovers_stays_a_link_and_bytes_stay_bytes(root: Path) -> None:
+    target = put(root, "/srv/adduser.conf", 'ADD_EXTRA_GROUPS=1\nEXTRA_GROUPS="audio video"\n')
+    link = root / "etc/adduser.conf"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to("../srv/adduser.conf")
+    assert leftovers.clean("rocm", planned(("/etc/adduser.conf", "extra_groups"))).cleaned == []
+    assert link.is_symlink()
+    target.write_bytes(b"# caf\xe9\n" + GUIDE.encode())
+    assert leftovers.clean("rocm", planned(("/etc/adduser.conf", "extra_groups"))).cleaned == ["/etc/adduser.conf"]
+    assert (link.is_symlink(), link.read_bytes()) == (False, b"# caf\xe9\n")
+
+
+def test_a_link_to_more_than_leftovers_becomes_a_file_with_the_rest(root: Path) -> None:
+    theirs = "deb http://deb.debian.org/debian trixie main\n"
+    target = put(root, "/srv/shared/sources.list", theirs + ROCM_LIST)
+    target.chmod(0o640)
+    link = root / "etc/apt/sources.list"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to("../../srv/shared/sources.list")
+    wanted = planned(("/etc/apt/sources.list", "source"))
+    outcome = leftovers.clean("rocm", wanted)
+    assert (link.is_symlink(), link.read_text(), link.stat().st_mode & 0o777) == (False, theirs, 0o640)
+    assert target.read_text() == theirs + ROCM_LIST, "others may read what the link led to"
+    kept = root / outcome.backup.lstrip("/") / "etc/apt/sources.list"
+    assert kept.is_symlink()
+    assert kept.with_name(f"sources.list{leftovers.CONTENT}").read_text() == theirs + ROCM_LIST
+    assert leftovers.clean("rocm", wanted).cleaned == []
