@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from control.findings import Finding
 
 ENROLLED, PENDING, NEEDED = "enrolled", "pending", "needed"
+UNKNOWN = "unknown"
 #: Its DKMS has the key made by shim-signed (update-secureboot-policy); elsewhere DKMS makes one of its own.
 UBUNTU = "ubuntu"
 
@@ -34,7 +35,7 @@ class Signing:
 def decide(ctx: Context) -> Signing:
     """What a module that is built on this host needs before its kernel loads it."""
     kernel = ctx.mapping("kernel")
-    state, signing = kernel.get("secure_boot"), kernel.get("signing") or {}
+    state, signing = _state(kernel), _signing(kernel)
     why = _enforced(state, signing)
     if why is None:
         return Signing(None, [_off(state)])
@@ -44,7 +45,7 @@ def decide(ctx: Context) -> Signing:
     if enrolment == ENROLLED:
         reason = f"{why}; the key that DKMS signs with is enrolled"
         return Signing(sign, [Decision("Secure Boot", "sign the driver", reason, "secureboot.ready")])
-    if state in ("none", None) or signing.get("shim") is False:
+    if state == "none" or signing.get("shim") is False:
         return Signing(sign, [_no_way(why)], [ctx.finding("GH-SIGNING-NO-WAY", why)])
     if enrolment == PENDING:
         reason = f"{why}; the key is handed in and waits for a person at the console"
@@ -55,24 +56,37 @@ def decide(ctx: Context) -> Signing:
     return Signing(sign, [Decision("Secure Boot", "sign and enrol the key", reason, "secureboot.enrol")], [found])
 
 
-def _enforced(state: str | None, signing: Mapping[str, Any]) -> str | None:
-    """Why the kernel takes signed modules only; None where it takes any."""
+def _state(kernel: Mapping[str, Any]) -> str:
+    """Secure Boot's state; what was not read is not known, and nothing else."""
+    found = kernel.get("secure_boot")
+    return found if isinstance(found, str) else UNKNOWN
+
+
+def _signing(kernel: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = kernel.get("signing")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _enforced(state: str, signing: Mapping[str, Any]) -> str | None:
+    """Why the kernel takes, or may take, signed modules only; None where it takes any."""
     if state == "on":
         return "Secure Boot is on"
     if signing.get("enforced"):
         return "the kernel was started with module.sig_enforce=1"
     if signing.get("lockdown") in ("integrity", "confidentiality"):
         return f"the kernel is locked down ({signing['lockdown']})"
+    if state == UNKNOWN and signing.get("enforced") is None:
+        return "whether Secure Boot is on, and whether the kernel takes unsigned modules, could not be read"
     return None
 
 
-def _off(state: str | None) -> Decision:
+def _off(state: str) -> Decision:
     reasons = {
         "setup": ("the firmware is in setup mode: Secure Boot is not in force until its keys are set", "secureboot.setup"),
-        "unknown": ("its state could not be read, and the kernel enforces no signatures", "secureboot.unknown"),
+        UNKNOWN: ("its state could not be read, and the kernel enforces no signatures", "secureboot.unknown"),
         "none": ("the host did not start by UEFI", "secureboot.none"),
     }
-    reason, rule = reasons.get(str(state), ("Secure Boot is off", "secureboot.off"))
+    reason, rule = reasons.get(state, ("Secure Boot is off", "secureboot.off"))
     return Decision("Secure Boot", "nothing to do", reason, rule)
 
 
@@ -81,8 +95,13 @@ def _no_way(why: str) -> Decision:
 
 
 def _key(ctx: Context, keys: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The key to sign with: an enrolled one, else one on its way, else any; else the one that DKMS will make."""
+    """The key that DKMS signs with: the one that its settings name, else the distribution's, which may have to be made.
+
+    That another key is enrolled is of no use: DKMS does not sign with it.
+    """
     whole = [key for key in keys if key.get("certificate") and key.get("key")]
-    known = [key for state in (ENROLLED, PENDING) for key in whole if key.get(state)]
+    usual = [certificate for certificate, _ in KEYS]
     certificate, private = KEYS[0] if ctx.system.os == UBUNTU else KEYS[-1]
-    return next(iter([*known, *whole]), {"certificate": certificate, "key": private})
+    named = [key for key in whole if key["certificate"] not in usual]
+    distributions = [key for key in whole if key["certificate"] == certificate]
+    return next(iter([*named, *distributions]), {"certificate": certificate, "key": private})
