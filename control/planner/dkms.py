@@ -26,12 +26,11 @@ def decide(ctx: Context, reason: str, rule: str, keep: str = "") -> Outcome:
     """
     if keep:
         ctx = replace(ctx, wishes={**ctx.wishes, "amdgpu_driver_version": keep})
-    build = headers.decide(ctx, _limit(ctx))
-    choice = release.choose(ctx, build.boot or kernels.running(ctx))
+    choice = _choice(ctx, keep)
     row = choice.row
     if row is None:
         return _refused(ctx, choice.findings)
-    build = headers.decide(ctx, release.newest_kernel(row))
+    build = headers.decide(ctx, release.newest_kernel(row), _source(row) if keep else None)
     if build.boot is None:
         return _refused(ctx, build.findings)
     signing = secureboot.decide(ctx)
@@ -75,6 +74,18 @@ def loaded(ctx: Context, row: Driver) -> bool:
     return base is None or row.kernel_base is None or base == row.kernel_base
 
 
+def _choice(ctx: Context, keep: str) -> release.Choice:
+    if keep and (row := ctx.table.driver_by_version(keep)):
+        return release.kept(ctx, row, kernels.running(ctx))
+    build = headers.decide(ctx, _limit(ctx))
+    return release.choose(ctx, build.boot or kernels.running(ctx))
+
+
+def _source(row: Driver) -> dict[str, str]:
+    """What a release is called in DKMS, as far as the table knows."""
+    return {"name": DRIVER, "version_prefix": row.kernel_base or ""}
+
+
 def _limit(ctx: Context) -> Version | None:
     """The newest kernel series that the wanted release, or any, builds for."""
     wish = ctx.table.driver_by_version(str(ctx.wishes["amdgpu_driver_version"]))
@@ -94,7 +105,7 @@ def _part(ctx: Context, row: Driver, build: headers.Build, signing: secureboot.S
         kernel_packages=build.kernel_packages,
         repositories=[repositories.entry(ctx, str(row.repository), row.directory)],
         kernels=build.kernels,
-        source={"name": DRIVER, "version_prefix": row.kernel_base or ""},
+        source=_source(row),
         sign=signing.sign,
         asks=headers.questions(ctx),
     )

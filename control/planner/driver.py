@@ -127,7 +127,7 @@ def _kept(ctx: Context, at_work: compat.AtWork) -> Source:
     short += release.shortfalls(ctx, at_work.version) if release.listed(ctx) else []
     if short and release.choose(ctx, kernels.running(ctx)).row:
         return Source("dkms", f"{reason}, and {'; '.join(short)}", "driver.dkms.upgrade")
-    if row and dkms.ours(ctx):
+    if row and row in release.offered(ctx) and dkms.ours(ctx):
         return Source("dkms", f"{reason}, put there by gpuhost", "driver.keep-own", keep=str(row.version))
     return Source("none", f"{reason} and left alone", "driver.keep-dkms")
 

@@ -35,27 +35,40 @@ class Build:
     findings: Sequence[Finding] = ()
 
 
-def decide(ctx: Context, newest: Version | None = None) -> Build:
+def decide(ctx: Context, newest: Version | None = None, kept: Mapping[str, Any] | None = None) -> Build:
     """Build for every kernel that may boot and whose headers can be had.
 
     :param newest: the newest series that the driver is known to build for; newer kernels are left out.
+    :param kept: the DKMS source of a driver that is at work and stays: kernels that have it need nothing more.
     """
     running, following = kernels.running(ctx), kernels.boots_next(ctx)
     wanted = {running, following}
+    have = _have(ctx, kept)
     # Until the host is asked what its mirror has, headers of the kernels that matter are taken to be there.
     ready = [
         release
         for release in kernels.bootable(ctx)
-        if _covered(release, newest)
-        and (obtainable(ctx, release) or (obtainable(ctx, release) is None and release in wanted))
+        if release in have
+        or (
+            _covered(release, newest)
+            and (obtainable(ctx, release) or (obtainable(ctx, release) is None and release in wanted))
+        )
     ]
     if following in ready:
-        return _for_installed(ctx, ready, running if running in ready else str(following))
+        return _for_installed(ctx, ready, running if running in ready else str(following), have)
     if release := _newer(ctx, newest):
-        return _for_newer(ctx, ready, release)
+        return _for_newer(ctx, ready, release, have)
     if running in ready:
-        return _for_installed(ctx, ready, running, [_next_without(ctx, str(following))])
+        return _for_installed(ctx, ready, running, have, [_next_without(ctx, str(following))])
     return Build(findings=[_none(ctx)])
+
+
+def _have(ctx: Context, kept: Mapping[str, Any] | None) -> set[str]:
+    """Kernels that have the driver that stays; the running one is among them: it has it loaded."""
+    if kept is None:
+        return set()
+    running = kernels.running(ctx)
+    return {release for release in kernels.bootable(ctx) if release == running or kernels.built(ctx, release, kept)}
 
 
 def obtainable(ctx: Context, release: str) -> bool | None:
@@ -84,7 +97,7 @@ def questions(ctx: Context) -> list[str]:
     return [name for name in found if name not in ctx.mapping("packages")]
 
 
-def _for_installed(ctx: Context, releases: list[str], boot: str, findings: Sequence[Finding] = ()) -> Build:
+def _for_installed(ctx: Context, releases: list[str], boot: str, have: set[str], findings: Sequence[Finding] = ()) -> Build:
     left = [release for release in kernels.bootable(ctx) if release not in releases]
     reason = "headers of every kernel that may boot"
     if left:
@@ -94,22 +107,24 @@ def _for_installed(ctx: Context, releases: list[str], boot: str, findings: Seque
         reason = f"the mirror has no headers of {kernels.running(ctx)} any more; {boot} is installed and boots next"
         rule = "headers.next-kernel"
     decision = Decision("kernel headers", ", ".join(releases), reason, rule)
-    return Build(releases, _packages(ctx, releases), [], boot, [decision], findings)
+    return Build(releases, _packages(ctx, releases, have), [], boot, [decision], findings)
 
 
-def _for_newer(ctx: Context, ready: list[str], release: str) -> Build:
+def _for_newer(ctx: Context, ready: list[str], release: str, have: set[str]) -> Build:
     names = ctx.system.kernel_packages
     new = [name.format(release=release) for name in (names.image, names.headers, *_offered_modules(ctx, release))]
     gone = kernels.boots_next(ctx)
     reason = f"the mirror has no headers of {gone} any more; {release} is the newest kernel that it has whole"
     decision = Decision("kernel headers", f"with the kernel {release}", reason, "headers.newer-kernel")
     finding = ctx.finding("GH-KERNEL-NEWER", reason, kernel=release)
-    return Build([release, *ready], _packages(ctx, [release, *ready]), new, release, [decision], [finding])
+    return Build([release, *ready], _packages(ctx, [release, *ready], have), new, release, [decision], [finding])
 
 
-def _packages(ctx: Context, releases: Sequence[str]) -> list[str]:
+def _packages(ctx: Context, releases: Sequence[str], have: set[str]) -> list[str]:
+    """Headers of each, but of those that ``have`` the driver only where they can be had: they do without."""
     names = ctx.system.kernel_packages
-    exact = [names.headers.format(release=release) for release in releases]
+    needed = [release for release in releases if release not in have or obtainable(ctx, release)]
+    exact = [names.headers.format(release=release) for release in needed]
     modules = [name for release in releases for name in _offered_modules(ctx, release)]
     return [*exact, *modules, *_followers(ctx)]
 

@@ -60,6 +60,14 @@ def choose(ctx: Context, kernel: str | None) -> Choice:
     return Choice(asked, [*_untried(ctx, asked, kernel), *_unlisted(ctx, asked)])
 
 
+def kept(ctx: Context, row: Driver, kernel: str | None) -> Choice:
+    """A release that is at work and stays: what speaks against it is said, and refuses nothing."""
+    wrong = [*misfits(ctx, row, kernel), *([row.caution] if row.caution else [])]
+    seen = f"AMD's driver {row.version} is at work and stays: {'; '.join(wrong)}"
+    found = [ctx.finding("GH-DRIVER-UNTRIED", seen)] if wrong else []
+    return Choice(row, [*found, *_unlisted(ctx, row)])
+
+
 def offered(ctx: Context) -> list[Driver]:
     """AMD's releases for this system, newest first."""
     return ctx.table.drivers_for(ctx.system.id) if REPOSITORY in ctx.system.vendor else []

@@ -67,6 +67,24 @@ def test_a_driver_of_amds_that_works_stays_unless_something_asks_for_another(
     assert plan.roles["verify"]["expected"]["driver"]["source"] == "dkms"
 
 
+@pytest.mark.parametrize(
+    ("kernel", "version", "warned"),
+    [("6.18.0-5-generic", "30.20.0", ["GH-DRIVER-UNTRIED"]), ("6.14.0-37-generic", "30.30.4", [])],
+    ids=["newer than the table knows", "headers gone"],
+)
+def test_our_driver_that_works_is_never_refused_for_headers_or_the_table(
+    make: Make, kernel: str, version: str, warned: list[str]
+) -> None:
+    gone = edits.offers(without=(f"linux-headers-{kernel}",))
+    plan = make(NOBLE, edits.kernel(kernel), edits.dkms(version, ours=True), firmware, gone, services_enabled=[])
+    assert ids(plan, "refuse") == []
+    assert "driver.keep-own" in rules(plan)
+    assert (part(plan)["driver"], part(plan)["version"], part(plan)["kernels"]) == ("dkms", version, [kernel])
+    assert f"linux-headers-{kernel}" not in part(plan)["packages"]
+    assert [one for one in ids(plan, "warn") if one == "GH-DRIVER-UNTRIED"] == warned
+    assert plan.cost["reboot"] is False
+
+
 def test_a_card_that_amd_does_not_list_keeps_its_old_driver_and_is_told_what_asks_for_more(make: Make) -> None:
     plan = make(CLASSIC)
     assert part(plan)["driver"] == "none"
