@@ -14,8 +14,8 @@ from control.lab.vm.hardware import DISK, MEMORY, VARIABLES, Hardware
 from control.lab.vm.image import Image
 from control.lab.vm.machine import Machine
 
-#: Until nothing is left to start; and what every host is asked first is in memory then.
-_SETTLE = "systemctl is-system-running --wait && python3 -c 'import json, subprocess' && sudo -u gpuhost sudo true"
+#: Below the lab's folder for machines: the machine that is booted to be saved.
+WORKPLACE = "booting"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def ensure(base: Image, hardware: Hardware, gpu: str | None, say: Say) -> Booted
 
     :raises LabError: what failed.
     """
-    found = Booted(base.folder / f"booted-{digest.of(hardware.key, _SETTLE, gpu and guest.card_key(gpu))}")
+    found = Booted(base.folder / f"booted-{digest.of(hardware.key, gpu and guest.card_key(gpu))}")
     if found.memory.is_file():
         return found
     shutil.rmtree(found.folder, ignore_errors=True)  # half of one, from a run that was cut short
@@ -50,7 +50,7 @@ def ensure(base: Image, hardware: Hardware, gpu: str | None, say: Say) -> Booted
     kind = f"{'with Secure Boot, ' if hardware.secure_boot else ''}{f'with the simulated {gpu}' if gpu else 'without a GPU'}"
     say(f"saving a virtual machine of Debian {base.release} that has booted, {kind}")
     started = time.monotonic()
-    machine = Machine(names.VM_DIR / "booting", hardware, base.key)
+    machine = Machine(names.VM_DIR / WORKPLACE, hardware, base.key)
     machine.remove()  # left by a run that was killed
     try:
         if without is None:
@@ -80,7 +80,7 @@ def _boot(machine: Machine, base: Image) -> None:
     _know(machine, base.key)
     machine.start()
     machine.wait_ssh()
-    machine.run(_SETTLE)
+    machine.run(base.first_boot)
 
 
 def _know(machine: Machine, key: Path) -> None:

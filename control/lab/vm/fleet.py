@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 from control.lab import digest, inventory, keys, names, simulate
@@ -22,10 +23,15 @@ _RECORD = "machine.json"
 
 @dataclass(frozen=True)
 class Vm:
-    """A virtual machine of the lab, with what it was made from."""
+    """A virtual machine of the lab, with what it was made from.
+
+    :param image: name of the folder of the image that its disk is a layer over.
+    :param input: digest of all that it was made from.
+    """
 
     spec: VmSpec
     machine: Machine
+    image: str
     input: str
 
 
@@ -60,10 +66,10 @@ def find(name: str) -> Vm | None:
     path = names.VM_HOSTS_DIR / name / _RECORD
     try:
         said = json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    hardware = Hardware(**said["hardware"])
-    return Vm(VmSpec(**said["spec"]), Machine(path.parent, hardware, names.SSH_KEY), said["input"])
+        machine = Machine(path.parent, Hardware(**said["hardware"]), names.SSH_KEY)
+        return Vm(VmSpec(**said["spec"]), machine, said["image"], said["input"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None  # there is none, or it is half made, or made by another version of the lab
 
 
 def get(name: str) -> Machine:
@@ -113,21 +119,26 @@ def status() -> list[dict[str, Any]]:
 
 def remove(name: str) -> bool:
     """The machine and all that was on it are gone; whether there was one."""
-    found = find(name)
-    if found is not None:
-        found.machine.remove()
-    return found is not None
+    folder = names.VM_HOSTS_DIR / name
+    there = folder.is_dir()
+    _at(folder).remove()
+    return there
 
 
 def down(images: bool = False) -> list[str]:
     """No machine is left and, with ``images``, no image; the names of the machines there were."""
     gone = [path.name for path in sorted(names.VM_HOSTS_DIR.glob("*")) if path.is_dir()]
-    for folder in [*names.VM_HOSTS_DIR.glob("*"), names.VM_DIR / "booting", *names.VM_IMAGES_DIR.glob("*/first-boot")]:
-        Machine(folder, Hardware("tcg", 0), names.SSH_KEY).remove()  # also half-made ones, of a run that was killed
+    for folder in [*names.VM_HOSTS_DIR.glob("*"), names.VM_DIR / booted.WORKPLACE]:
+        _at(folder).remove()  # also half-made ones, of a run that was killed
     for folder in names.VM_IMAGES_DIR.glob("*"):
         if images or folder.name.startswith(image.BUILDING):
             shutil.rmtree(folder)
     return gone
+
+
+def _at(folder: Path) -> Machine:
+    """Whatever machine is in the folder; its hardware does not matter for taking it away."""
+    return Machine(folder, Hardware("tcg", 0), names.SSH_KEY)
 
 
 def images_bytes() -> int:
@@ -146,6 +157,17 @@ def _make(spec: VmSpec, base: image.Image, hardware: Hardware, mirror: IPv4Addre
     guest.settle(Machine(spec.folder, hardware, base.key), spec, mirror)
     machine = Machine(spec.folder, hardware, names.SSH_KEY)
     machine.wait_ssh()
-    record = {"spec": json.loads(spec.as_json()), "hardware": hardware.as_dict(), "input": wanted}
+    record = {
+        "spec": json.loads(spec.as_json()), "hardware": hardware.as_dict(), "image": base.folder.name, "input": wanted,
+    }  # fmt: skip
     (spec.folder / _RECORD).write_text(json.dumps(record) + "\n")
+    _drop_others(base)
     return machine
+
+
+def _drop_others(base: image.Image) -> None:
+    """Images of the same release by other recipes are gone, but for those that a machine's disk is a layer over."""
+    used = {base.folder.name, *(one.image for one in every())}
+    for folder in image.of_release(base.release):
+        if folder.name not in used:
+            shutil.rmtree(folder)

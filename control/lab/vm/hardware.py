@@ -25,15 +25,6 @@ _ACCELERATOR = {"kvm": "kvm", "tcg": "tcg,thread=multi"}
 
 
 @dataclass(frozen=True)
-class Kernel:
-    """A kernel that QEMU starts itself, past firmware and boot loader."""
-
-    image: Path
-    initrd: Path | None
-    command_line: str
-
-
-@dataclass(frozen=True)
 class Hardware:
     """All that a saved memory depends on: it loads only into a machine that is equal in this.
 
@@ -60,11 +51,10 @@ class Hardware:
         """Variables of a firmware that was never started; with Microsoft's keys where it is to verify what it boots."""
         return FIRMWARE / f"OVMF_VARS_4M{'.ms' if self.secure_boot else ''}.fd"
 
-    def command(self, port: int, kernel: Kernel | None = None, incoming: bool = False) -> list[str]:
+    def command(self, port: int, incoming: bool = False) -> list[str]:
         """QEMU's command line, for a process that runs in the machine's folder.
 
         :param port: of 127.0.0.1, that leads to the machine's SSH.
-        :param kernel: start this; else the firmware starts what is on the disk.
         :param incoming: wait for a memory to be loaded.
         """
         # Writes are in this machine's page cache as soon as the guest's device took them, and outlive QEMU. What a
@@ -78,9 +68,7 @@ class Hardware:
             "-machine", f"q35,vmport=off,sata=off,smbus=off,usb=off,smm={'on' if self.secure_boot else 'off'}",
             "-accel", _ACCELERATOR[self.accelerator], "-cpu", _CPU[self.accelerator],
             "-smp", str(_CPUS), "-m", str(self.memory_mib),
-            "-blockdev", json.dumps(disk),
-            # A kernel that QEMU starts itself takes the first place.
-            "-device", f"virtio-blk-pci,drive=disk,bootindex={0 if kernel is None else 1}",
+            "-blockdev", json.dumps(disk), "-device", "virtio-blk-pci,drive=disk,bootindex=0",
             # Without iPXE (romfile): the firmware would try to boot from the network.
             "-netdev", f"user,id=net0,ipv6=off,hostfwd=tcp:127.0.0.1:{port}-:22",
             "-device", f"virtio-net-pci,netdev=net0,id={LINK},romfile=",
@@ -89,13 +77,9 @@ class Hardware:
             "-serial", "chardev:console",
             "-qmp", f"unix:{sockets.MONITOR},server=on,wait=off", "-pidfile", PID,
         ]  # fmt: skip
-        words += self._start(kernel)
-        return [*words, "-incoming", "defer"] if incoming else words
+        return [*words, *self._firmware(), *(["-incoming", "defer"] if incoming else [])]
 
-    def _start(self, kernel: Kernel | None) -> list[str]:
-        if kernel is not None:
-            initrd = [] if kernel.initrd is None else ["-initrd", str(kernel.initrd)]
-            return ["-kernel", str(kernel.image), *initrd, "-append", kernel.command_line]
+    def _firmware(self) -> list[str]:
         # Only code in system management mode may then write variables that Secure Boot rests on.
         guarded = ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]
         return [

@@ -19,9 +19,7 @@ from control.lab import digest, images, keys, names
 from control.lab.errors import BuildError
 from control.lab.images import Say
 from control.lab.recipes import ARCHIVE, HOST_INCLUDE
-from control.lab.vm import accelerator, shell
-from control.lab.vm.hardware import DISK, Hardware, Kernel
-from control.lab.vm.machine import Machine
+from control.lab.vm.hardware import DISK
 
 _SCRIPTS = Path(__file__).with_name("image")
 #: Beside what every lab host has: what makes a machine of it, each as a Debian installer puts it on a server with UEFI.
@@ -34,9 +32,6 @@ PACKAGES = (
 BUILDING = "building-"
 _KEY = "key"
 _KERNEL = "vmlinuz"
-_BUILD_MEMORY_MIB = 1024
-#: For the one boot past the boot loader: the root file system of `image/disk.sh`, and a journal that is gone afterwards.
-_FIRST_BOOT = "root=/dev/vda3 ro console=ttyS0,115200 quiet systemd.mask=systemd-journal-flush.service"
 
 
 @dataclass(frozen=True)
@@ -56,6 +51,11 @@ class Image:
         return self.folder / _KEY
 
     @property
+    def first_boot(self) -> str:
+        """The script that a machine of this image has to run on its first boot."""
+        return (_SCRIPTS / "first-boot.sh").read_text()
+
+    @property
     def kernel(self) -> Path:
         return self.folder / _KERNEL
 
@@ -68,33 +68,29 @@ def ensure(release: int, say: Say) -> Image:
     image = Image(_folder(release), release)
     if image.disk.is_file():
         return image
-    say(f"building the disk of virtual machines with Debian {release}: {_why(image.folder)}")
+    why = "none of this recipe" if of_release(release) else "not built yet"
+    say(f"building the disk of virtual machines with Debian {release}: {why}")
     started = time.monotonic()
     with _scratch() as scratch:
-        _build(Image(scratch, release), say)
+        _build(Image(scratch, release))
         scratch.rename(image.folder)
     say(f"built the disk of virtual machines with Debian {release} in {time.monotonic() - started:.0f} s")
     return image
 
 
-def every() -> list[Path]:
-    """Folders of all images that there are."""
-    return sorted(path.parent for path in names.VM_IMAGES_DIR.glob(f"*/{DISK}"))
+def of_release(release: int) -> list[Path]:
+    """Folders of all images of the release, by whatever recipe."""
+    return sorted(path.parent for path in names.VM_IMAGES_DIR.glob(f"{codename(release)}-*/{DISK}"))
 
 
 def _folder(release: int) -> Path:
-    recipe = [digest.of_folder(_SCRIPTS), sorted(PACKAGES), ARCHIVE, _FIRST_BOOT]
+    recipe = [digest.of_folder(_SCRIPTS), sorted(PACKAGES), ARCHIVE]
     return names.VM_IMAGES_DIR / f"{codename(release)}-{digest.of(*recipe)}"
 
 
 def codename(release: int) -> str:
     """Debian's name of a release, from the truth table."""
     return support.load().system_by_id(f"debian-{release}").codename
-
-
-def _why(folder: Path) -> str:
-    others = list(folder.parent.glob(f"{folder.name.rpartition('-')[0]}-*"))
-    return "none of this recipe" if others else "not built yet"
 
 
 @contextmanager
@@ -107,13 +103,12 @@ def _scratch() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)  # gone by another name where all went well
 
 
-def _build(image: Image, say: Say) -> None:
+def _build(image: Image) -> None:
     """All files of the image are in its folder."""
     keys.ssh_key(image.key)
     tar = image.folder / "root.tar"
     _run(bootstrap_command(codename(image.release), image.key, tar), f"Debian {codename(image.release)}")
-    initrd = image.folder / "initrd"
-    _unpack(tar, {"vmlinuz-": image.kernel, "initrd.img-": initrd})
+    _unpack_kernel(tar, image.kernel)
     raw, unpacked = image.folder / "disk.raw", image.folder / "root"
     unpacked.mkdir()
     _run([*as_root(), "sh", str(_SCRIPTS / "disk.sh"), str(tar), str(raw), str(unpacked)], "the disk")
@@ -121,8 +116,6 @@ def _build(image: Image, say: Say) -> None:
     _run(["qemu-img", "convert", "-O", "qcow2", str(raw), str(image.disk)], "the disk")
     raw.unlink()
     tar.unlink()
-    _finish(image, Kernel(image.kernel, initrd, _FIRST_BOOT), say)
-    initrd.unlink()
 
 
 def bootstrap_command(suite: str, key: Path, tar: Path) -> list[str]:
@@ -142,36 +135,22 @@ def as_root() -> list[str]:
     return [] if os.geteuid() == 0 else ["mmdebstrap", "--unshare-helper"]
 
 
-def _finish(image: Image, kernel: Kernel, say: Say) -> None:
-    """The disk has booted once, past its still missing boot loader, and been finished from inside."""
-    hardware = Hardware(accelerator.choose(image.kernel, say), _BUILD_MEMORY_MIB)
-    machine = Machine(image.folder / "first-boot", hardware, image.key)
-    machine.place(image.disk, hardware.fresh_variables)
-    (machine.folder / shell.KNOWN_HOSTS).write_text(known_host(machine.name, image.key))
-    try:
-        machine.start(kernel)
-        machine.wait_ssh()
-        machine.run((_SCRIPTS / "finish.sh").read_text())
-        machine.power_off()
-        _run(["qemu-img", "commit", "-q", str(machine.folder / DISK)], "the disk")
-    finally:
-        machine.remove()
-
-
 def known_host(name: str, key: Path) -> str:
     """A line of ``known_hosts``: this name shows this key."""
     return f"{name} {keys.ssh_key(key).public}\n"
 
 
-def _unpack(tar: Path, wanted: dict[str, Path]) -> None:
-    """The files of ``/boot`` that begin so are at these paths."""
+def _unpack_kernel(tar: Path, kernel: Path) -> None:
     with tarfile.open(tar) as archive:
         for member in archive:
-            prefix = next((one for one in wanted if member.name.startswith(f"./boot/{one}")), None)
-            content = archive.extractfile(member) if prefix else None
-            if prefix and content:
-                with wanted[prefix].open("wb") as out:
+            content = archive.extractfile(member) if member.name.startswith("./boot/vmlinuz-") else None
+            if content:
+                with kernel.open("wb") as out:
                     shutil.copyfileobj(content, out)
+                return
+    raise BuildError(
+        "the root file system has no kernel", "virtual machines begin with it", f"see control/lab/vm/{_SCRIPTS.name}"
+    )
 
 
 def _run(command: list[str], what: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from control.lab.errors import LabError
 from control.lab.vm import hardware, process, sockets
-from control.lab.vm.hardware import DISK, MEMORY, VARIABLES, Hardware, Kernel
+from control.lab.vm.hardware import DISK, MEMORY, VARIABLES, Hardware
 from control.lab.vm.qmp import Monitor
 from control.lab.vm.shell import Ran, Shell
 
@@ -60,9 +60,9 @@ class Machine:
         shutil.copyfile(variables, self.folder / VARIABLES)
         (self.folder / _PORT).write_text(f"{process.free_port()}\n")
 
-    def start(self, kernel: Kernel | None = None) -> None:
+    def start(self) -> None:
         """It is switched on; nothing is known of the guest yet."""
-        process.start(self.folder, self.hardware.command(self.port, kernel))
+        process.start(self.folder, self.hardware.command(self.port))
 
     def resume(self, memory: Path) -> None:
         """It runs on from a saved memory, with the clock of now, and SSH answers."""

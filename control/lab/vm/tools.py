@@ -17,6 +17,7 @@ TOOLS = {
     "mmdebstrap": "mmdebstrap",
     "sfdisk": "fdisk",
     "mkfs.vfat": "dosfstools",
+    "mcopy": "mtools",
     "mke2fs": "e2fsprogs",
     "zstd": "zstd",
     "ssh": "openssh-client",

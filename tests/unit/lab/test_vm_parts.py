@@ -19,7 +19,7 @@ from control.lab.files import File
 from control.lab.simulate import Link
 from control.lab.vm import accelerator, booted, fleet, guest, image, process, tools
 from control.lab.vm import spec as vm_spec
-from control.lab.vm.hardware import Hardware, Kernel
+from control.lab.vm.hardware import DISK, Hardware
 from control.lab.vm.machine import Machine
 from control.lab.vm.shell import Shell
 from control.lab.vm.spec import VmSpec
@@ -40,10 +40,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def recorded(spec: VmSpec, hardware: Hardware = PLAIN, port: int = 2201) -> Path:
+def recorded(spec: VmSpec, hardware: Hardware = PLAIN, port: int = 2201, image_name: str = "trixie-1") -> Path:
     """A machine's folder as `fleet` leaves it, but without a disk."""
     spec.folder.mkdir(parents=True)
-    record = {"spec": json.loads(spec.as_json()), "hardware": hardware.as_dict(), "input": "abc"}
+    record = {"spec": json.loads(spec.as_json()), "hardware": hardware.as_dict(), "image": image_name, "input": "abc"}
     (spec.folder / "machine.json").write_text(json.dumps(record))
     (spec.folder / "port").write_text(f"{port}\n")
     return spec.folder
@@ -102,12 +102,6 @@ def test_secure_boot_takes_the_firmware_that_enforces_it_and_the_variables_that_
 def test_ssh_is_reached_from_this_machine_alone() -> None:
     netdev = next(word for word in PLAIN.command(2201) if word.startswith("user,"))
     assert "hostfwd=tcp:127.0.0.1:2201-:22" in netdev
-
-
-def test_a_kernel_of_ones_own_passes_firmware_and_boot_loader_by() -> None:
-    said = PLAIN.command(2201, Kernel(Path("/k"), Path("/i"), "root=/dev/vda3"))
-    assert said[said.index("-kernel") + 1 :][:5] == ["/k", "-initrd", "/i", "-append", "root=/dev/vda3"]
-    assert not [word for word in said if "pflash" in word]
 
 
 def test_a_saved_memory_fits_one_hardware_whatever_its_port() -> None:
@@ -208,12 +202,13 @@ def test_paths_with_blanks_reach_the_scripts_whole(tmp_path: Path) -> None:
     assert command[-3:] == ["trixie", str(tmp_path / "root.tar"), image.ARCHIVE]
 
 
-def test_the_boot_disk_s_names_agree_in_both_scripts() -> None:
+def test_the_disk_has_the_file_systems_that_its_fstab_and_its_boot_loader_name() -> None:
     scripts = Path(image.__file__).with_name("image")
-    table = set(re.findall(r"UUID=(\S+)", (scripts / "after-packages.sh").read_text()))
-    disk = (scripts / "disk.sh").read_text()
-    assert len(table) == 3
-    assert all(one.replace("-", "") in disk or one in disk for one in table)
+    system, disk = ((scripts / name).read_text() for name in ("after-packages.sh", "disk.sh"))
+    made = set(re.findall(r"-[iU] ([0-9a-f-]{8,36}) ", disk))
+    assert len(made) == 3
+    assert {one.replace("-", "") for one in re.findall(r"UUID=(\S+)", system)} == {one.replace("-", "") for one in made}
+    assert set(re.findall(r"fs[-_]uuid (?:--set=root )?(\S+)", system + disk)) <= made
 
 
 # What makes a machine this host
@@ -266,6 +261,16 @@ def test_machines_are_found_by_their_records_in_the_order_of_their_numbers(home:
     assert fleet.get("gpuhost-lab-vm2").hardware == SECURE
 
 
+@pytest.mark.parametrize("left", ["", "{", "{}", '{"spec": {"number": 1, "wheels": 4}, "hardware": {}}'])
+def test_a_record_that_is_not_understood_is_no_machine_but_can_be_removed(left: str, home: Path) -> None:
+    folder = recorded(VmSpec(1))
+    (folder / "machine.json").write_text(left)
+    assert fleet.every() == []
+    assert fleet.remove("gpuhost-lab-vm1")
+    assert not folder.exists()
+    assert not fleet.remove("gpuhost-lab-vm1")
+
+
 def test_a_machine_that_is_not_there_is_named_with_those_that_are(home: Path) -> None:
     recorded(VmSpec(2))
     with pytest.raises(LabError, match="gpuhost-lab-vm2"):
@@ -288,6 +293,15 @@ def test_down_removes_machines_half_made_ones_too_and_keeps_images(home: Path) -
     assert [path.name for path in names.VM_IMAGES_DIR.iterdir()] == ["trixie-0123"]
     fleet.down(images=True)
     assert list(names.VM_IMAGES_DIR.iterdir()) == []
+
+
+def test_an_image_by_another_recipe_stays_while_a_machine_is_a_layer_over_it(home: Path) -> None:
+    for name in ("trixie-new", "trixie-used", "trixie-old", "bookworm-old"):
+        (names.VM_IMAGES_DIR / name).mkdir(parents=True)
+        (names.VM_IMAGES_DIR / name / DISK).touch()
+    recorded(VmSpec(1), image_name="trixie-used")
+    fleet._drop_others(image.Image(names.VM_IMAGES_DIR / "trixie-new", 13))
+    assert {path.name for path in names.VM_IMAGES_DIR.iterdir()} == {"trixie-new", "trixie-used", "bookworm-old"}
 
 
 def test_openssh_takes_the_options_of_a_folder_with_a_blank(tmp_path: Path) -> None:

@@ -35,6 +35,16 @@ NETWORK
 rm -f "$root/etc/resolv.conf"
 printf 'nameserver 127.0.0.1\n' >"$root/etc/resolv.conf"
 
+# For the first boot alone, which makes the real one (first-boot.sh): the same kernel with the same command line.
+release=$(ls "$root/lib/modules")
+cat >"$root/boot/grub/grub.cfg" <<GRUB
+search --no-floppy --fs-uuid --set=root 6770756f-7374-4000-8000-000000000002
+linux /vmlinuz-$release root=UUID=6770756f-7374-4000-8000-000000000001 ro console=tty0 console=ttyS0,115200 quiet
+initrd /initrd.img-$release
+boot
+GRUB
+echo 'grub-efi-amd64 grub2/force_efi_extra_removable boolean true' | chroot "$root" debconf-set-selections
+
 chroot "$root" systemctl enable systemd-networkd.service ssh.service
 # Masked: consoles that nobody sits at, and what would hold apt's lock or the disk while a test runs.
 chroot "$root" systemctl mask getty.target serial-getty@ttyS0.service apt-daily.timer apt-daily-upgrade.timer \
@@ -48,3 +58,7 @@ rm -f "$root/etc/apt/sources.list" "$root"/etc/apt/sources.list.d/*
 rm -f "$root"/etc/ssh/ssh_host_*_key*
 install -m 0600 "$key" "$root/etc/ssh/ssh_host_ed25519_key"
 install -m 0644 "$key.pub" "$root/etc/ssh/ssh_host_ed25519_key.pub"
+
+# What systemd would do on a first boot is done: it has an identity, and its caches are those of its packages.
+chroot "$root" systemd-machine-id-setup
+touch "$root/etc/.updated" "$root/var/.updated"

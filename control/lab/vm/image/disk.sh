@@ -24,6 +24,17 @@ TABLE
 
 # UUIDs as in after-packages.sh.
 mkfs.vfat -F 16 -i 67707568 --offset $((esp_at * 2048)) "$disk" $((esp_mib * 1024)) >/dev/null 2>&1 # it says that the disk is larger
+esp="$disk@@$((esp_at * 1048576))"
+mmd -i "$esp" ::EFI ::EFI/BOOT ::EFI/debian
+# Where firmware without boot entries looks for shim; shim looks for GRUB beside itself, and GRUB for its first lines here.
+mcopy -i "$esp" "$root/usr/lib/shim/shimx64.efi.signed" ::EFI/BOOT/BOOTX64.EFI
+mcopy -i "$esp" "$root/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed" ::EFI/BOOT/grubx64.efi
+mcopy -i "$esp" - ::EFI/debian/grub.cfg <<'GRUB'
+search.fs_uuid 6770756f-7374-4000-8000-000000000002 root
+set prefix=($root)'/grub'
+configfile $prefix/grub.cfg
+GRUB
+
 mke2fs -q -F -t ext4 -U 6770756f-7374-4000-8000-000000000002 -E "offset=$((boot_at * 1048576)),root_owner=0:0" \
     -d "$root/boot" "$disk" "${boot_mib}M"
 rm -rf -- "${root:?}/boot"
