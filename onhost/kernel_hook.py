@@ -76,7 +76,10 @@ def keep_command(release: str) -> str:
 
 def _missing(release: str, version: str, kernels: list[str]) -> list[str]:
     why, log = _why(release, version)
-    kernel_records.note(release, version, False, why, log)
+    if kernel_records.told_before(release, version, why):
+        return []
+    # Without a log nothing was compiled: no failure, and no reason not to try.
+    kernel_records.note(release, version, False if log else None, why, log)
     good = next((one for one in kernels if dkms.installed(MODULE, one) == version), None)
     lines = [f"the driver {MODULE} {version} is not built for the kernel {release}: {why}"]
     if log:

@@ -25,7 +25,7 @@ Spec = dict[str, Any]
 
 
 def needed(spec: Spec) -> bool:
-    """Whether a package is not the one that is wanted, or a kernel lacks the module and was not tried in vain."""
+    """Whether a package is not the one that is wanted, or a kernel lacks the module, can be tried and was not in vain."""
     if not all(map(driver_package.is_wanted, spec["packages"])):
         return True
     found = dkms.source(spec["module"])
@@ -33,7 +33,11 @@ def needed(spec: Spec) -> bool:
         return True
     lacking = [release for release in spec["kernels"] if dkms.installed(spec["module"], release) != found[1]]
     must = _required(spec)
-    return any(release in must or not kernel_records.failed_before(release, found[1]) for release in lacking)
+    return any(release in must or _can_be_tried(release, found[1]) for release in lacking)
+
+
+def _can_be_tried(release: str, version: str) -> bool:
+    return dkms.has_headers(release) and not kernel_records.failed_before(release, version)
 
 
 def run(spec: Spec, report: Report) -> dict[str, Any]:
@@ -131,7 +135,8 @@ class _Exchange:
         required = _required(self._spec)
         failed = [built for built in builts if not built.folder]
         for built in sorted(failed, key=lambda one: one.release not in required):
-            kernel_records.note(built.release, version, False, built.error, built.log)
+            tried = dkms.has_headers(built.release)
+            kernel_records.note(built.release, version, False if tried else None, built.error, built.log)
             if built.release in required:
                 raise FindingError(_id(built), _told(self._module, version, built), self._report.tail(25))
             self.warnings.append({"id": "GH-DKMS-KERNEL-LEFT", "seen": _told(self._module, version, built)})

@@ -70,6 +70,20 @@ def test_headers_that_are_missing_are_named(host: Path) -> None:
     assert f"linux-headers-{NEXT}" in kernel_hook.remarks()[0]
 
 
+def test_a_kernel_without_headers_did_not_fail_and_is_told_once(host: Path) -> None:
+    headers = host / f"lib/modules/{NEXT}/build/include"
+    headers.rmdir()
+    assert kernel_hook.remarks()
+    assert kernel_hook.remarks() == []
+    assert kernel_records.read()[NEXT]["built"] is None
+    assert not kernel_records.failed_before(NEXT, VERSION)
+    headers.mkdir()
+    failed_build(host)
+    assert "a.c:1:2: error: no member" in kernel_hook.remarks()[0], "another reason is news"
+    assert kernel_records.failed_before(NEXT, VERSION)
+    assert kernel_hook.remarks() == []
+
+
 def test_systemd_boot_has_its_own_command(host: Path) -> None:
     (host / "boot/efi/loader").mkdir(parents=True)
     (host / "boot/efi/loader/loader.conf").touch()

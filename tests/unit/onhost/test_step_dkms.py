@@ -161,6 +161,19 @@ def test_headers_that_are_missing_are_named(fake: Path, report: Report, root: Pa
     assert have() == whole(None)
 
 
+def test_a_kernel_without_headers_is_tried_when_they_have_come(fake: Path, report: Report, root: Path) -> None:
+    headers = root / f"lib/modules/{OTHER}/build/include"
+    headers.rmdir()
+    result = step_dkms.run(spec(), report)
+    assert [one["id"] for one in result["warnings"]] == ["GH-DKMS-KERNEL-LEFT"]
+    assert have() == whole(NEW, other=None)
+    assert not step_dkms.needed(spec()), "nothing can be tried without them"
+    headers.mkdir()
+    assert step_dkms.needed(spec())
+    step_dkms.run(spec(), report)
+    assert have() == whole(NEW)
+
+
 def test_a_source_that_passes_over_the_kernel_is_not_called_built(fake: Path, report: Report) -> None:
     (fake / f"excluded-{NEW}-{RUNNING}").touch()
     with pytest.raises(FindingError, match="BUILD_EXCLUSIVE") as caught:
