@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,17 @@ from control import findings
 from control.findings import Finding
 from verify import places
 
-#: The checks as they lie on a host; what is expected of it lies where they look by themselves.
-COMMAND = {"argv": ["python3", "-m", "verify", "run", "--json"], "chdir": places.OPT}
+
+def command(level: str = "", minutes: int = 0, history: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """Arguments of Ansible's `command` that run the checks as they lie on a host.
+
+    What is expected of it lies where they look by themselves. ``level`` and ``minutes``: other than planned; ``history``:
+    :func:`control.history.rates`.
+    """
+    argv = ["python3", "-m", "verify", "run", "--json", "--history", "-"]
+    argv += ["--level", level] if level else []
+    argv += ["--minutes", str(minutes)] if minutes else []
+    return {"argv": argv, "chdir": places.OPT, "stdin": json.dumps({"history": list(history)})}
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,17 @@ class VendorName(Part):
     release: str | None = None
 
 
+Format = Literal["float64", "float32", "float16", "bfloat16", "float8", "int8"]
+
+
+class Rate(Row):
+    """How fast products are at least: matrix products in TFLOP/s, by the format of their factors."""
+
+    id: str
+    products: list[str] = Field(min_length=1)
+    tflops: dict[Format, Annotated[float, Field(gt=0)]] = Field(min_length=1)
+
+
 class System(Row):
     """One operating system release. ``vendor`` is by repository; one that is missing has nothing for the system."""
 

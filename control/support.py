@@ -32,6 +32,7 @@ class Table:
 
     gpus: Sequence[rows.Gpu]
     targets: Sequence[rows.Target]
+    rates: Sequence[rows.Rate]
     systems: Sequence[rows.System]
     elsewhere: Sequence[rows.Elsewhere]
     keys: Sequence[rows.Key]
@@ -79,6 +80,10 @@ class Table:
             return f"unknown AMD GPU 1002:{device_id}"
         product = row.revisions.get((revision or "").lower())
         return product.name if product else f"{row.chip} (1002:{device_id})"
+
+    def floors(self, product: str) -> dict[str, float]:
+        """At least how many TFLOP/s a product has in each format; empty where nobody says."""
+        return {name: value for row in self.rates if product in row.products for name, value in row.tflops.items()}
 
     def target(self, gfx: str | None) -> rows.Target | None:
         """What is known of a gfx target, or None."""

@@ -29,7 +29,7 @@ _NEEDED_DRIVER = {
 
 def across(lists: Lists) -> list[str]:
     """Every mistake that one row alone does not show."""
-    problems = [problem for check in (_dangling, _incomplete, _services, _targets) for problem in check(lists)]
+    problems = [problem for check in (_dangling, _incomplete, _services, _targets, _rates) for problem in check(lists)]
     # What follows compares rows that are there: it would stumble over those that are not.
     return problems or [problem for check in (_ranges, _both_ways, _repositories) for problem in check(lists)]
 
@@ -47,6 +47,19 @@ def _dangling(lists: Lists) -> Iterator[str]:
         for one in names:
             if one and one not in known[kind]:
                 yield f"{_where(name, row)}: {key}: no row {one!r} in {kind}"
+
+
+def _rates(lists: Lists) -> Iterator[str]:
+    """Floors of products that there are not, or of one product twice."""
+    known = {product.name for gpu in lists["gpus"] for product in gpu.revisions.values()}
+    rated: set[str] = set()
+    for row in lists["rates"]:
+        for name in row.products:
+            if name not in known:
+                yield f"{_where('rates', row)}: products: no GPU is called {name!r}"
+            if name in rated:
+                yield f"{_where('rates', row)}: products: {name!r} has a row already"
+            rated.add(name)
 
 
 def _references(lists: Lists) -> Iterator[tuple[str, Any, str, str, Iterable[str | None]]]:

@@ -28,6 +28,7 @@ FILES: dict[str, dict[str, tuple[type[rows.Row], str, Callable[[Any], Any]]]] = 
         "gpus": (rows.Gpu, "device", lambda r: r.device),
         "targets": (rows.Target, "gfx", lambda r: _gfx_number(r.gfx)),
     },
+    "rates": {"rates": (rows.Rate, "id", lambda r: r.id)},
     "systems": {
         "systems": (rows.System, "id", lambda r: (r.os, Version(r.version))),
         "elsewhere": (rows.Elsewhere, "id", lambda r: (r.id.split("-")[0], Version(r.id.split("-")[-1]))),

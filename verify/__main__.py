@@ -45,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
         f"{levels.SECONDS[levels.STANDARD] // 60} min, burn as long as --minutes says besides",
     )
     run.add_argument(
+        "--minutes",
+        type=int,
+        default=levels.DEFAULT_MINUTES,
+        help="how long burn keeps the GPUs at work (default: %(default)s)",
+    )
+    run.add_argument(
         "--history", metavar="FILE", help="rates of earlier runs, which rates are compared with; - reads them here"
     )
     run.set_defaults(call=_run)
@@ -58,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     compute = commands.add_parser("compute", help="one part of the GPU work with this interpreter's PyTorch")
     compute.add_argument("part", choices=[part.name for part in levels.PARTS])
     compute.add_argument("--devices", metavar="cuda:0,…", help="default: every GPU that torch sees, else cpu")
+    compute.add_argument(
+        "--seconds", type=float, metavar="S", help="what the work is sized to take (default: the part's own)"
+    )
     compute.add_argument(
         "--limit", type=float, metavar="S", help="give a device up after S seconds (default: the part's own)"
     )
@@ -98,7 +107,7 @@ def read_history(path: str | None) -> dict[str, Any]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    expected = {**read_expected(options.expect), **read_history(options.history)}
+    expected = {**read_expected(options.expect), **read_history(options.history), "minutes": options.minutes}
     began, taken_at = time.monotonic(), datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     ctx = Context(expected, options.expect)
     level = options.level or expected.get("level") or levels.QUICK
@@ -169,7 +178,7 @@ def _compute(options: argparse.Namespace) -> int:
     if options.limit:
         part = replace(part, limit=options.limit)
     devices = options.devices.split(",") if options.devices else runner.find_devices()
-    seen = {"devices": runner.run_part(part, devices)}
+    seen = {"devices": runner.run_part(part, devices, options.seconds)}
     row = {"where": "host", "python": sys.executable}
     judged = (work.judge_device(part.name, row, one, came) for one, came in seen["devices"].items())
     results = settle(result for group in judged for result in group)

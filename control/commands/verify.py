@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from control import report
 from control.commands.common import Target, guarded, outcome, perform, print_json, show_outcome
@@ -13,16 +14,22 @@ from control.console import console
 from control.findings import make
 from control.inventory import BadInputError
 from control.report import terminal
+from verify.compute import levels
 
 
 @dataclass(frozen=True)
 class Options:
-    """What ``verify`` was asked for: ``junit`` and ``html`` name files to write besides the run folder's."""
+    """What ``verify`` was asked for: ``junit`` and ``html`` name files to write besides the run folder's.
+
+    ``level`` is how deep, where not as planned; ``minutes`` how long `burn` keeps the GPUs at work.
+    """
 
     target: Target = field(default_factory=Target)
     json: bool = False
     junit: str = ""
     html: str = ""
+    level: str = ""
+    minutes: int = 0
 
 
 def verify(options: Options) -> int:
@@ -34,7 +41,8 @@ def _verify(options: Options) -> int:
     for wanted, option in ((options.junit, "--junit"), (options.html, "--html")):
         if wanted and not Path(wanted).expanduser().parent.is_dir():
             raise BadInputError([make("GH-INPUT-FILE", "", f"{wanted}: there is no such folder", variable=option)])
-    finished = perform("verify", "verify", options.target, {}, quiet=options.json)
+    variables = _depth(options)
+    finished = perform("verify", "verify", options.target, variables, quiet=options.json)
     written = report.write(finished.folder)
     for wanted, kind in ((options.junit, "junit"), (options.html, "html")):
         if wanted:
@@ -48,3 +56,17 @@ def _verify(options: Options) -> int:
     show_outcome(out, finished)
     out.print(f"report  {written['html']}")
     return finished.exit_code
+
+
+def _depth(options: Options) -> dict[str, Any]:
+    """Variables of the playbook. Raises BadInputError."""
+    if options.level and options.level not in levels.LEVELS:
+        seen = f"there is no level {options.level}; there are {', '.join(levels.LEVELS)}"
+        raise BadInputError([make("GH-INPUT-TYPE", "", seen, variable="--level")])
+    if options.minutes and options.level != levels.BURN:
+        seen = f"--minutes goes with --level {levels.BURN}"
+        raise BadInputError([make("GH-INPUT-TYPE", "", seen, variable="--minutes")])
+    if options.minutes < 0:
+        raise BadInputError([make("GH-INPUT-TYPE", "", f"--minutes is {options.minutes}", variable="--minutes")])
+    asked = {"gpuhost_verify_level": options.level, "gpuhost_verify_minutes": options.minutes}
+    return {name: value for name, value in asked.items() if value}

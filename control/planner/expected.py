@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from control.planner import services
-from control.planner.model import SCHEMA, Context, Outcome
+from control.planner.model import SCHEMA, Context, Gpu, Outcome
 from verify import places
 
 
@@ -18,7 +18,7 @@ def decide(ctx: Context) -> Outcome:
         "system": ctx.system.id,
         "simulated": ctx.simulated,
         "level": ctx.wishes["verify_level"],
-        "gpus": [{"pci": gpu.pci, "gfx": gpu.gfx, "name": gpu.name} for gpu in ctx.used],
+        "gpus": [{"pci": gpu.pci, "gfx": gpu.gfx, "name": gpu.name, "rates": _rates(ctx, gpu)} for gpu in ctx.used],
         "driver": _driver(driver),
         "access": _access(ctx),
         "rocm": {"stream": rocm["stream"], "tools": list(rocm["tools"])},
@@ -26,6 +26,13 @@ def decide(ctx: Context) -> Outcome:
         "services": _services(ctx),
     }
     return Outcome({"prefix": places.OPT, "file": places.EXPECTED, "expected": expected})
+
+
+def _rates(ctx: Context, gpu: Gpu) -> dict[str, float]:
+    """Floors in TFLOP/s by the name of the measure; none for a part of a card."""
+    floors = ctx.table.floors(gpu.name) if len(gpu.nodes) < 2 else {}
+    # Torch has two formats of this size with the same rate; the checks ask by this one's name.
+    return {f"gemm_{'float8_e4m3fn' if name == 'float8' else name}": value for name, value in floors.items()}
 
 
 def _driver(part: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ AREAS = {
     "memory": "GPU memory",
     "rate": "Rates",
     "peers": "Between GPUs",
+    "burn": "Endurance",
 }
 
 

@@ -84,11 +84,21 @@ def plan(
     _end(survey.plan(survey.Options(target, json=json, cpu=cpu, snapshot=_path(snapshot), verbose=verbose)))
 
 
-@host_task(help={**_COMMON, "junit": "Also write JUnit XML to this file", "html": "Also write the HTML report to this file"})
+@host_task(
+    help={
+        **_COMMON,
+        "level": "quick (half a minute), standard (5 minutes, works the GPUs) or burn; else as planned",
+        "minutes": "How long burn keeps the GPUs at work",
+        "junit": "Also write JUnit XML to this file",
+        "html": "Also write the HTML report to this file",
+    }
+)
 def verify(
     c: Context,
     host: str = "",
     site: str = "",
+    level: str = "",
+    minutes: int = 0,
     junit: str = "",
     html: str = "",
     json: bool = False,
@@ -98,13 +108,17 @@ def verify(
 
     Exit code 15 if one failed. A check that cannot be judged on a host is never counted as passed.
 
-    Examples:  ./gpuhost verify        ./gpuhost verify --site lab --junit checks.xml
+    Examples:
+      ./gpuhost verify                    as deep as each host is planned with
+      ./gpuhost verify --level standard   the GPUs' numbers, memory and rates, in five minutes
+      ./gpuhost verify --site lab --junit checks.xml
     """
     from control.commands.common import Target
     from control.commands.verify import Options
     from control.commands.verify import verify as command
 
-    _end(command(Options(Target(host, site, ask_sudo), json=json, junit=_path(junit), html=_path(html))))
+    target = Target(host, site, ask_sudo)
+    _end(command(Options(target, json=json, junit=_path(junit), html=_path(html), level=level, minutes=minutes)))
 
 
 @host_task(help=_COMMON)

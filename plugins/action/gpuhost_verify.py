@@ -8,7 +8,7 @@ from pathlib import Path
 # Ansible loads plugins by path: the repository is not on sys.path unless we put it there.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from control import actions, proof
+from control import actions, history, proof
 from control.action import Action, Result, Variables
 
 
@@ -17,7 +17,10 @@ class ActionModule(Action):
 
     def act(self, task_vars: Variables) -> Result:
         host = task_vars["inventory_hostname"]
-        answer = self.module("ansible.legacy.command", proof.COMMAND, task_vars)
+        asked = self._task.args
+        past = history.rates(actions.run_dir(), host)
+        command = proof.command(str(asked.get("level") or ""), int(asked.get("minutes") or 0), past)
+        answer = self.module("ansible.legacy.command", command, task_vars)
         verdict = proof.read(host, answer)
         if verdict.results is not None:
             actions.record("results", host, verdict.results)

@@ -58,7 +58,7 @@ CHECKS = (
     Check("wiring", "wiring", "services reaching each other", ("containers", "services")),
     Check("generate", "generate", "Ollama at work, on the planned processor", ("containers", "services"), seconds=20),
     Check("torch", "pytorch", "PyTorch: build, devices, numbers", ("containers", "driver", "services"), seconds=20),
-    *(Check(part.name, part.name, part.about, _TORCH, part.seconds, levels.STANDARD) for part in levels.PARTS),
+    *(Check(part.name, part.name, part.about, _TORCH, part.seconds, part.level) for part in levels.PARTS),
 )
 
 AREAS = tuple(check.area for check in CHECKS)

@@ -35,10 +35,6 @@ WHAT = {
     "repeatable": "repeated runs",
 }
 
-OUT_OF_USE = (
-    "Take the host out of use and run it again; a failure that repeats on one GPU points to its memory, its clocks or its "
-    "power."
-)
 DISTRUST = "Results computed there cannot be trusted."
 
 
@@ -65,7 +61,7 @@ def judge_measure(name: str, where: str, seen: dict[str, Any], against: dict[str
         said = str(seen["raised"])
         return work.missing(_what(name), name, said, against["device"]) or work.raised(_what(name), where, said)
     ok, shown, wanted, why = JUDGES[kind_of(name)](name, where, seen)
-    return Judged(ok, shown, wanted, why, OUT_OF_USE)
+    return Judged(ok, shown, wanted, why, work.OUT_OF_USE)
 
 
 def kind_of(name: str) -> str:

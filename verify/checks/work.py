@@ -28,7 +28,7 @@ class Judged(NamedTuple):
 def rows(expected: dict[str, Any], part: str) -> list[dict[str, Any]]:
     """The places in which a part is done: memory and what lies between GPUs are the same from everywhere."""
     found = list(expected.get("torch") or [])
-    if part in ("memory", "peers"):
+    if part in ("memory", "peers", "burn"):
         return [row for row in found if row.get("gpu")][:1] or found[:1]
     return found
 
@@ -63,6 +63,9 @@ def probe(name: str, expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
         wanted = [one for one in every if one not in after]
         seconds = levels.START_SECONDS + part.limit * (1 if part.together else max(1, len(wanted))) + interpreters.MARGIN
         words = ["compute", name, "--devices", ",".join(wanted)]
+        if name == "burn" and expected.get("minutes"):
+            words += ["--seconds", str(60 * expected["minutes"])]
+            seconds += 60 * expected["minutes"] - part.seconds
         found[where] = {**(interpreters.ask(row, words, ctx, seconds) if wanted else {}), "after": after}
         for one, came in (found[where].get("devices") or {}).items():
             if came["hung"] and one != "cpu":
@@ -168,7 +171,8 @@ def judge_device(
     for name in module.names(came["device"] or {"kind": "cpu" if device == "cpu" else "gpu"}):
         id, seen = id_of(part, row, device, name), came["measured"].get(name)
         if seen is not None:
-            results.append(_result(id, module.judge_measure(name, where, seen, {**beside, "id": id})))
+            found = no_number(name, where, seen) or module.judge_measure(name, where, seen, {**beside, "id": id})
+            results.append(_result(id, found))
             continue
         why, step = f"{name} {where} was not measured: the work ended before.", again(part, row, device)
         results.append(failed(id, seen="not measured", wanted="measured", why=why, next=step, needs=(end.id,)))
@@ -179,6 +183,25 @@ def _result(id: str, found: Judged) -> Result:
     if found.ok is None:
         return unverifiable(id, found.why, seen=found.seen, wanted=found.wanted, next=found.next)
     return judged(id, found.ok, seen=found.seen, wanted=found.wanted, why=found.why, next=found.next)
+
+
+def no_number(name: str, where: str, seen: dict[str, Any]) -> Judged | None:
+    """A measure whose figure came out as NaN or infinity; ``None`` where all are numbers."""
+    bad = next((key for key, value in seen.items() if value in ("nan", "inf", "-inf") and key != "not_finite"), None)
+    if bad is None:
+        return None
+    why = (
+        f"{name} {where} holds NaN or infinity where every input is an ordinary number ({bad}: {seen[bad]}). Whatever is "
+        "computed from it is lost."
+    )
+    return Judged(False, f"{bad}: {seen[bad]}", "a number", why, OUT_OF_USE)
+
+
+#: A card that computes wrongly.
+OUT_OF_USE = (
+    "Take the host out of use and run it again; a failure that repeats on one GPU points to its memory, its clocks or its "
+    "power."
+)
 
 
 def missing(what: str, name: str, said: str, device: dict[str, Any] | None) -> Judged | None:

@@ -22,6 +22,7 @@ class Part:
 
     :param seconds: what it is sized to take; :param limit: when it counts as hung, from the moment that the device answers.
     :param together: whether devices do it at the same time; what is timed is done one device after the other.
+    :param level: the lowest one at which it is done.
     :param ranks: whether the devices' processes talk to each other.
     """
 
@@ -31,6 +32,7 @@ class Part:
     limit: float
     together: bool = True
     ranks: bool = False
+    level: str = STANDARD
 
 
 PARTS = (
@@ -38,6 +40,13 @@ PARTS = (
     Part("memory", "patterns through all free memory, and leaks", 30, 120),
     Part("rate", "arithmetic, memory, transfers and launches, beside floors and history", 12, 90, together=False),
     Part("peers", "copies between GPUs, and all-reduce", 20, 90, ranks=True),
+    Part(
+        "burn",
+        "sustained load, with clocks, power and temperatures",
+        60 * DEFAULT_MINUTES,
+        60 * DEFAULT_MINUTES + 120,
+        level=BURN,
+    ),
 )
 
 

@@ -65,19 +65,19 @@ def product(torch: Any, device: Any, dtype: str, seconds: float) -> Seen:
     multiply = gemm.multiplier(torch, dtype, device.name)
     # A slow format, such as float64 on a card for games, is timed on less.
     while n > 512 and device.kind == "gpu":
-        a = _factor(torch, dtype, n, device.name)
+        a = factor(torch, dtype, n, device.name)
         multiply(a, a)
         if device.time(lambda a=a: multiply(a, a)) < seconds / 10:
             break
         n //= 2
-    a = _factor(torch, dtype, n, device.name)
+    a = factor(torch, dtype, n, device.name)
     pci = device.describe().get("pci")
     before = sensors.read(pci)
     samples, _ = sampled(device, lambda: multiply(a, a), seconds)
     return rated(2.0 * n**3 / 1e12, "TFLOP/s", samples, side=n, before=before, after=sensors.read(pci))
 
 
-def _factor(torch: Any, dtype: str, n: int, device: str) -> Any:
+def factor(torch: Any, dtype: str, n: int, device: str) -> Any:
     """Random numbers: zeros draw less power, and clocks rise."""
     block = data.normal(torch, 512, n).clamp(-4, 4)
     block = (block * 30 if dtype == "int8" else block).to(getattr(torch, dtype)).to(device)

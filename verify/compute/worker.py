@@ -44,9 +44,10 @@ def first_line(error: Exception) -> str:
 
 
 def finite(seen: dict[str, Any]) -> dict[str, Any]:
-    """The measure as it was, or what says that it gave no number: JSON has no NaN and no infinity."""
-    bad = [key for key, value in seen.items() if isinstance(value, float) and not math.isfinite(value)]
-    return {"raised": f"{bad[0]} is {seen[bad[0]]}"} if bad else seen
+    """The measure with ``nan`` and ``inf`` as words: JSON has no such numbers."""
+    return {
+        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value for key, value in seen.items()
+    }
 
 
 def exactly(torch: Any) -> None:

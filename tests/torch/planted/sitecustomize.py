@@ -78,14 +78,14 @@ def not_a_number(torch: Any) -> None:
 
 
 def bit(torch: Any) -> None:
-    """The third large write to memory leaves one bit otherwise."""
+    """The second large write to memory leaves one bit otherwise."""
     real, writes = torch.Tensor.copy_, [0]
 
     def write(target: Any, source: Any, *rest: Any, **options: Any) -> Any:
         found = real(target, source, *rest, **options)
         if target.dtype == torch.int64 and target.numel() >= LARGE:
             writes[0] += 1
-            if writes[0] == 3:
+            if writes[0] == 2:
                 target[4711] ^= 1 << 20
         return found
 

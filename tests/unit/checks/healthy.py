@@ -263,6 +263,7 @@ SEEN: dict[str, dict[str, Any]] = {
     "correctness": measured.everywhere(measured.numbers, "host", "gpuhost-jupyter"),
     "memory": measured.everywhere(measured.cells, "host"),
     "rate": measured.everywhere(measured.rates, "host", "gpuhost-jupyter"),
+    "burn": measured.everywhere(measured.lasted, "host"),
     "peers": {"simulated": False, "stand_ins": {}, "places": {"host": {"devices": {}, "after": {}}}},
 }
 

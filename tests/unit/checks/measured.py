@@ -74,6 +74,14 @@ def rates(device: dict[str, Any] | None = None) -> dict[str, Any]:
     return outcome(measured, device)
 
 
+def lasted(device: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Ten minutes of load that a device took well."""
+    series = [{"s": float(at), "value": 20.0, "core_mhz": 2410, "power_w": 98.0} for at in range(0, 600, 2)]
+    highest = {"core_mhz": 2410, "junction_c": 104.0, "power_w": 98.0}
+    endurance = {"rounds": 300, "wrong_products": 0, "wrong_cells": 0, "unit": "TFLOP/s", "side": 8192, "series": series}
+    return outcome({"endurance": {**endurance, "early": 20.0, "late": 19.5, "highest": highest, "seconds": 600.0}}, device)
+
+
 def between(device: dict[str, Any] | None = None) -> dict[str, Any]:
     """A device that gets from the others what they sent."""
     right: dict[str, dict[str, Any]] = {"all_reduce": {"ranks": 2}, "copies": {"to": "cuda:1", "direct": True}}

@@ -62,7 +62,8 @@ WRONG: dict[str, list[tuple[dict[str, Any], str]]] = {
     ],
     "bound": [
         ({"error_ratio": 1.5}, "is wrong: its error is 1.5 times what rounding allows"),
-        ({"error_ratio": float("inf")}, "its error is inf times"),
+        ({"error_ratio": "nan"}, "holds NaN or infinity where every input is an ordinary number (error_ratio: nan)"),
+        ({"error_ratio": "inf"}, "(error_ratio: inf)"),
         ({"error_ratio": -1.0}, "its error is -1 times"),
     ],
     "significand": [
@@ -78,6 +79,7 @@ WRONG: dict[str, list[tuple[dict[str, Any], str]]] = {
     ],
     "training": [
         ({"last": 0.0149}, "does not learn: loss 0.149 to 0.0149 in 100 steps"),
+        ({"last": "-inf"}, "holds NaN or infinity where every input is an ordinary number (last: -inf)"),
         ({"last": -1.0}, "does not learn: loss 0.149 to -1 in 100 steps"),
     ],
     "repeatable": [
@@ -103,7 +105,7 @@ RAISED: list[Row] = [
 ]
 ENDS: list[Row] = [
     (part, change, f"{part}.host.gpu0.finished", words, step)
-    for part in ("correctness", "memory", "rate")
+    for part in ("correctness", "memory", "rate", "burn")
     for change, words, step in (
         (
             of_device(**HUNG),
@@ -161,7 +163,17 @@ RATE: list[Row] = [
     *(("rate", of_measure(name, value=value), f"rate.host.gpu0.{name}", words, "") for name, value, words in SLOW),
     *(("rate", instead(name, raised=FAILED), f"rate.host.gpu0.{name}", FAILED, "dmesg") for name in rate.names({})),
 ]
-ROWS: list[Row] = [*ENDS, *CORRECTNESS, *RAISED, *MEMORY, *RATE]
+BURN: list[Row] = [
+    ("burn", of_measure("endurance", **changes), "burn.host.gpu0.endurance", words, step)
+    for changes, words, step in (
+        ({"wrong_products": 1}, "10.0 minutes of load on cuda:0 on the host, 1 of 300 products and 0 cells", "out of use"),
+        ({"wrong_cells": 2}, "0 of 300 products and 2 cells of memory came out otherwise", "out of use"),
+        ({"late": 15.9}, "products reach 15.9 TFLOP/s and at the beginning they reached 20.0: the card slows", "cooling"),
+        ({"late": 15.9}, "(highest: core_mhz 2410, junction_c 104, power_w 98)", "the power cap"),
+    )
+]
+BURN += [("burn", instead("endurance", raised=FAILED), "burn.host.gpu0.endurance", FAILED, "dmesg")]
+ROWS: list[Row] = [*ENDS, *CORRECTNESS, *RAISED, *MEMORY, *RATE, *BURN]
 
 
 def judge(part: str, seen: Seen, **changes: Any) -> dict[str, Result]:
@@ -427,6 +439,15 @@ def test_both_spellings_of_eight_bits_have_one_floor() -> None:
         if one.id.endswith("gemm_float8_e4m3fnuz")
     ]
     assert (result.status, result.wanted["at_least"]) == (FAIL, 90.0)
+
+
+def test_a_card_that_keeps_four_fifths_of_its_rate_has_lasted() -> None:
+    seen = healthy.seen("burn")
+    of_measure("endurance", late=16.0)(seen)
+    result = judge("burn", seen)["burn.host.gpu0.endurance"]
+    assert result.status == PASS
+    assert result.wanted == {"at_least": 16.0, "unit": "TFLOP/s", "source": "80% of its first minutes"}
+    assert result.seen["series"]
 
 
 @pytest.mark.parametrize("name", ["gemm_int8", "gemm_float8_e4m3fn"])

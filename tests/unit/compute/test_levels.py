@@ -20,6 +20,7 @@ from verify.result import Result
 
 QUICK = [check.area for check in CHECKS if check.level == levels.QUICK]
 PARTS = [part.name for part in levels.PARTS]
+STANDARD = [part.name for part in levels.PARTS if part.level == levels.STANDARD]
 
 
 @pytest.fixture
@@ -54,10 +55,12 @@ def test_quick_runs_all_but_the_gpu_work_at_once(ran: list[tuple[str, int]]) -> 
     assert max(beside for _, beside in ran) == len(QUICK)
 
 
-@pytest.mark.parametrize("level", [levels.STANDARD, levels.BURN])
-def test_the_gpu_work_comes_afterwards_one_part_after_the_other(level: str, ran: list[tuple[str, int]]) -> None:
+@pytest.mark.parametrize(("level", "parts"), [(levels.STANDARD, STANDARD), (levels.BURN, PARTS)])
+def test_the_gpu_work_comes_afterwards_one_part_after_the_other(
+    level: str, parts: list[str], ran: list[tuple[str, int]]
+) -> None:
     run_checks(healthy.expected(), context(), level=level)
-    assert [area for area, _ in ran[len(QUICK) :]] == PARTS
+    assert [area for area, _ in ran[len(QUICK) :]] == parts
     assert {beside for _, beside in ran[len(QUICK) :]} == {1}
 
 
@@ -119,6 +122,12 @@ def test_a_host_is_proven_as_deep_as_planned_or_as_asked(
     assert start("--level", "quick") == program.PASSED
     assert [level for _, level in asked] == ["standard", "quick"]
     assert [json.loads(line)["level"] for line in capsys.readouterr().out.splitlines()] == ["standard", "quick"]
+
+
+def test_the_length_of_the_endurance_is_asked_for(asked: list[tuple[dict[str, Any], str]]) -> None:
+    start("--level", "burn", "--minutes", "30")
+    start("--level", "burn")
+    assert [(expected["minutes"], level) for expected, level in asked] == [(30, "burn"), (levels.DEFAULT_MINUTES, "burn")]
 
 
 def test_earlier_rates_come_from_a_file_or_from_whoever_calls(

@@ -94,13 +94,17 @@ def test_last_words_are_kept_and_remarks_are_passed_over(start: Any) -> None:
     assert seen["measured"] == {"first": {}}
 
 
-@pytest.mark.parametrize(
-    ("does", "said"), [("raises", "ZeroDivisionError: division by zero"), ("nan", "error_ratio is nan")]
-)
-def test_what_a_measure_raises_is_its_answer(start: Any, does: str, said: str) -> None:
+SAID = [
+    ("raises", {"raised": "ZeroDivisionError: division by zero"}),
+    ("nan", {"error_ratio": "nan"}),
+]
+
+
+@pytest.mark.parametrize(("does", "said"), SAID)
+def test_what_a_measure_raises_and_what_is_no_number_is_its_answer(start: Any, does: str, said: dict[str, str]) -> None:
     seen = start(does)
     assert seen["done"]
-    assert seen["measured"]["first"] == {"raised": said}
+    assert seen["measured"]["first"] == said
 
 
 def test_a_device_that_is_missing_is_an_answer(start: Any) -> None:
@@ -168,7 +172,7 @@ def test_the_command_prints_the_outcome_of_each_device(
     from verify.__main__ import FAILED, PASSED, main
 
     cpu = measured.numbers({"kind": "cpu", "formats": []})
-    monkeypatch.setattr(runner, "run_part", lambda part, devices: dict.fromkeys(devices, cpu))
+    monkeypatch.setattr(runner, "run_part", lambda part, devices, seconds: dict.fromkeys(devices, cpu))
     assert main(["compute", "correctness", "--devices", "cpu", "--json"]) == PASSED
     document = json.loads(capsys.readouterr().out)
     assert document["seen"]["devices"]["cpu"]["done"]
