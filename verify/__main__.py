@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="run|snapshot|torch|monitor")
     run = commands.add_parser("run", help="check this host against what was planned for it")
     run.add_argument("--expect", default=places.EXPECTED, metavar="FILE", help="what was planned (default: %(default)s)")
-    about = "; ".join(f"{check.area}: {check.about}" for check in CHECKS)
+    about = "; ".join(f"{check.area}: {check.about}, {check.seconds:g} s" for check in CHECKS)
     run.add_argument("checks", nargs="*", metavar="CHECK", help=f"only these areas or beginnings of ids ({about})")
     run.add_argument(
         "--level",

@@ -19,10 +19,10 @@ def whole(torch: Any, rows: int, columns: int, largest: int, seed: int = SEED) -
 
 
 def signs(torch: Any, rows: int, columns: int, share: float, seed: int = SEED) -> Any:
-    """-1, 0 and 1 as float64; ``share`` of them are not 0."""
+    """-1, 0 and 1 as float64; ``share`` of them are not 0. No zero is negative: some formats of 8 bits have no such."""
     generator = torch.Generator().manual_seed(seed)
     kept = torch.rand(rows, columns, generator=generator) < share
-    return (torch.randint(0, 2, (rows, columns), generator=generator, dtype=torch.int8) * 2 - 1).double() * kept
+    return (torch.randint(0, 2, (rows, columns), generator=generator, dtype=torch.int8) * 2 - 1).double() * kept + 0.0
 
 
 def full_significand(torch: Any, rows: int, columns: int, bits: int, seed: int = SEED) -> Any:

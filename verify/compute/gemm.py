@@ -28,7 +28,7 @@ Multiply = Callable[[Any, Any], Any]
 
 
 def multiplier(torch: Any, dtype: str, device: str) -> Multiply:
-    """``A @ B`` for factors of a format, ``B`` given transposed where the format's kernel wants it so."""
+    """``A @ B`` for factors of a format; kernels for float8 want ``B`` by columns, and get it so."""
     if dtype == "int8":
         return lambda a, b: torch._int_mm(a, b)
     if dtype in bounds.RESULT:
@@ -37,7 +37,8 @@ def multiplier(torch: Any, dtype: str, device: str) -> Multiply:
 
 
 def _scaled(torch: Any, a: Any, b: Any, one: Any) -> Any:
-    found = torch._scaled_mm(a, b.t().contiguous().t(), scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
+    columns = b if b.stride(0) == 1 else b.t().contiguous().t()
+    found = torch._scaled_mm(a, columns, scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
     # torch 2.4 and older also return the largest magnitude.
     return found[0] if isinstance(found, tuple) else found
 

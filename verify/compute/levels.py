@@ -36,7 +36,7 @@ class Part:
 
 
 PARTS = (
-    Part("correctness", "right numbers: products, convolution, FFT, attention, training, repeatability", 60, 180),
+    Part("correctness", "right numbers: products, convolution, FFT, attention, training, repeatability", 60, 240),
     Part("memory", "patterns through all free memory, and leaks", 30, 120),
     Part("rate", "arithmetic, memory, transfers and launches, beside floors and history", 12, 90, together=False),
     Part("peers", "copies between GPUs, and all-reduce", 20, 90, ranks=True),

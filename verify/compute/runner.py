@@ -33,12 +33,17 @@ def run_part(part: levels.Part, devices: Sequence[str], seconds: float | None = 
     with tempfile.TemporaryDirectory() as folder:
 
         def one(rank: int) -> Outcome:
-            environment = _rank(rank, devices, folder) if part.ranks else {}
+            environment = {**_threads(len(devices)), **(_rank(rank, devices, folder) if part.ranks else {})}
             limit = part.limit + took - part.seconds
             return run_worker([part.name, devices[rank], f"{took:g}"], limit, environment=environment)
 
         with ThreadPoolExecutor(max_workers=len(devices) if part.together else 1) as pool:
             return dict(zip(devices, pool.map(one, range(len(devices)))))
+
+
+def _threads(workers: int) -> dict[str, str]:
+    """Workers that run at once share the processors, on which references are computed."""
+    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // workers))} if workers > 1 else {}
 
 
 def _rank(rank: int, devices: Sequence[str], folder: str) -> dict[str, str]:
@@ -74,7 +79,6 @@ def run_worker(
         errors="replace",
         cwd=HOME,
         env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
-        start_new_session=True,
     )
     lines: queue.Queue[str | None] = queue.Queue()
     last: list[str] = []
@@ -161,8 +165,8 @@ def _ending(process: subprocess.Popen[str], reader: threading.Thread, last: list
 
 def _kill(process: subprocess.Popen[str]) -> None:
     try:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait(timeout=2)
-    except (ProcessLookupError, subprocess.TimeoutExpired):
+    except subprocess.TimeoutExpired:
         # A process that waits inside a driver cannot be killed; leave it, the verdict is the same.
         return

@@ -18,6 +18,8 @@ from typing import Any
 
 # Same numbers on every run: cuBLAS promises it with this workspace only (torch docs, "Reproducibility").
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+# MIOpen would compile and time every kernel that it knows, for minutes (MIOpen docs, "Find modes"); any one proves the card.
+os.environ.setdefault("MIOPEN_FIND_MODE", "FAST")
 
 Measure = Callable[[], dict[str, Any]]
 

@@ -135,11 +135,13 @@ def test_each_device_has_a_worker_of_its_own(together: bool, monkeypatch: pytest
     told: list[tuple[list[str], float]] = []
 
     def run(words: list[str], limit: float, environment: dict[str, str]) -> dict[str, Any]:
-        assert environment == {}
+        assert environment.get("OMP_NUM_THREADS") == (None if words[1] == "cpu" else threads)
         told.append((words, limit))
         return {"device": words[1]}
 
     monkeypatch.setattr(runner, "run_worker", run)
+    monkeypatch.setattr("os.cpu_count", lambda: 17)
+    threads = "8"
     part = levels.Part("any", "", seconds=10, limit=60, together=together)
     assert runner.run_part(part, ["cuda:0", "cuda:1"]) == {name: {"device": name} for name in ("cuda:0", "cuda:1")}
     assert sorted(told) == [(["any", name, "10"], 60) for name in ("cuda:0", "cuda:1")]
