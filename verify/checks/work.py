@@ -61,7 +61,8 @@ def probe(name: str, expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
         every = devices(name, row, expected, ctx.simulated, stand_ins.get(where))
         after = {one: ctx.hung[one] for one in every if one in ctx.hung}
         wanted = [one for one in every if one not in after]
-        seconds = levels.START_SECONDS + part.limit * (1 if part.together else max(1, len(wanted))) + interpreters.MARGIN
+        # As long as each worker may take by itself, or one after the other.
+        seconds = (levels.START_SECONDS + part.limit) * (1 if part.together else len(wanted)) + interpreters.MARGIN
         words = ["compute", name, "--devices", ",".join(wanted)]
         if name == "burn" and expected.get("minutes"):
             words += ["--seconds", str(60 * expected["minutes"])]
