@@ -109,7 +109,7 @@ class Shell:
     def _ssh(self, first: list[str], command: list[str], stdin: bytes = b"", limit_s: float = 60, user: str = "root") -> Ran:
         # Long silences are normal where a guest's two processors share one of this machine's; but a connection of before
         # a reboot has to be given up by the time the machine is there again.
-        patience = ["-o", f"ConnectTimeout={_LOGIN_S}", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4"]
+        patience = ["-o", f"ConnectTimeout={_LOGIN_S}", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=8"]
         words = ["ssh", *first, *self._options(Path(KNOWN_HOSTS)), *patience, "-o", "BatchMode=yes", f"{user}@{ADDRESS}"]
         try:
             done = subprocess.run(
