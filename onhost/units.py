@@ -18,10 +18,15 @@ def name(step: str) -> str:
 
 
 def active() -> list[str]:
-    """Steps whose unit is at work now."""
-    listed = _systemctl("list-units", "--no-legend", "--plain", f"{PREFIX}*.service")
-    rows = [line.split() for line in listed.splitlines()]
-    return [row[0][len(PREFIX) : -len(".service")] for row in rows if len(row) > 2 and row[2] in _ALIVE]
+    """Steps whose unit is at work now.
+
+    A step's unit is transient: a service that somebody installed under such a name, which may well be active for ever,
+    is none.
+    """
+    shown = _systemctl("show", "--property=Id,ActiveState,Transient", f"{PREFIX}*.service")
+    described = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in shown.split("\n\n")]
+    ours = [one for one in described if one.get("Transient") == "yes" and one["ActiveState"] in _ALIVE]
+    return [one["Id"][len(PREFIX) : -len(".service")] for one in ours]
 
 
 def is_active(step: str) -> bool:

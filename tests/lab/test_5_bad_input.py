@@ -62,7 +62,7 @@ class Case:
 CASES = (
     Case("unknown variable", 10, "GH-INPUT-UNKNOWN-VARIABLE", "services_enabled", variables="servces_enabled: [ollama]"),
     Case("wrong type", 10, "GH-INPUT-TYPE", "must be list", variables="services_enabled: ollama"),
-    Case("wrong choice", 10, "GH-INPUT-TYPE", "auto, distro, none", variables="rocm_stream: newest"),
+    Case("wrong choice", 10, "GH-INPUT-TYPE", "auto, distro, classic, core, none", variables="rocm_stream: newest"),
     Case("disk too small", 11, "GH-DISK-SMALL", "/srv", fault=lambda name: faults.small_disk(name, "/srv", 20_000_000)),
     Case("port taken", 11, "GH-PORT-TAKEN", "11434", fault=lambda name: faults.port_taken(name, 11434)),
     Case("mirror stopped", 11, "GH-NET-", "gpuhost-lab-mirror", fault=lambda name: faults.mirror_stopped()),

@@ -35,8 +35,13 @@ setsid sh -c '
 
 SYSTEMCTL = """#!/bin/sh
 case $1 in
-  list-units) for unit in "$FAKE"/units/*; do [ -e "$unit" ] && echo "$(basename "$unit") loaded active running x"; done;;
-  show) for unit; do :; done; if [ -e "$FAKE/units/$unit" ]; then echo active; else echo inactive; fi;;
+  show) for unit; do :; done
+    case $unit in
+      *'*'*) # a pattern: every unit that is loaded, those of $FAKE/installed too
+        for one in "$FAKE"/units/*; do [ -e "$one" ] && printf 'Id=%s\nActiveState=active\nTransient=yes\n\n' "$(basename "$one")"; done
+        for one in "$FAKE"/installed/*; do [ -e "$one" ] && printf 'Id=%s\nActiveState=active\nTransient=no\n\n' "$(basename "$one")"; done;;
+      *) if [ -e "$FAKE/units/$unit" ]; then echo active; else echo inactive; fi;;
+    esac;;
 esac
 true
 """
@@ -79,7 +84,7 @@ class FakeHost:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
-        for sub in ("bin", "units"):
+        for sub in ("bin", "units", "installed"):
             (folder / sub).mkdir(parents=True)
         programs = {"systemd-run": SYSTEMD_RUN, "systemctl": SYSTEMCTL, "apt-get": APT_GET, "apt-cache": APT_CACHE}
         for name, text in programs.items():

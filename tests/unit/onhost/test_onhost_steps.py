@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onhost import paths, step_records, steps
+from onhost import paths, step_records, steps, units
 from tests.unit.onhost.fake_host import FakeHost
 
 SPEC = {"packages": ["tool"], "update": True}
@@ -102,6 +102,12 @@ def test_the_snapshot_tells_active_and_ended_steps_apart(host: FakeHost) -> None
     assert (status["more"]["active"], status["more"]["result"]) == (True, None)
     (host.folder / "hold").unlink()
     steps.advance("more", "apt", {"packages": ["more"]}, wait=20)
+
+
+def test_a_service_that_somebody_installed_under_such_a_name_is_no_step_at_work(host: FakeHost) -> None:
+    host.say("installed/gpuhost-exporter.service")
+    host.say("units/gpuhost-tools.service")
+    assert units.active() == ["tools"]
 
 
 def test_a_fault_of_our_own_is_a_result_too(host: FakeHost) -> None:
