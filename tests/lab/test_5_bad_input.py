@@ -14,6 +14,7 @@ from control.lab import faults
 from control.lab.spec import ALPINE, HostSpec
 from tests.lab import state
 from tests.lab.conftest import ROOT, SITE, Done, LabHost, gpuhost, host_variables, make, remove
+from verify import places
 
 pytestmark = pytest.mark.lab
 
@@ -132,9 +133,15 @@ def test_a_host_that_cannot_be_one_is_refused_untouched(spec: HostSpec, code: in
 def test_this_machine_without_an_amd_gpu_is_refused_before_any_change() -> None:
     if list(Path("/sys/class/kfd").glob("kfd/topology/nodes/*")):
         pytest.fail("this test is for a machine without an AMD GPU")
+    before = _ours_on_this_machine()
     done = gpuhost("up")
     assert done.code == 11, done.text
     assert "GH-GPU-NONE" in done.text
     assert "--cpu" in done.text
-    assert not Path("/var/lib/gpuhost").exists()
-    assert not Path("/etc/gpuhost").exists()
+    assert _ours_on_this_machine() == before
+
+
+def _ours_on_this_machine() -> list[str]:
+    """Whatever lies where gpuhost keeps its things on a host, of a run by hand or of none."""
+    folders = [Path(places.STATE), Path(places.ETC), Path(places.OPT)]
+    return sorted(str(path) for folder in folders for path in [folder, *folder.rglob("*")] if path.exists())

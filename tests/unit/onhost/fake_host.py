@@ -38,8 +38,11 @@ case $1 in
   show) for unit; do :; done
     case $unit in
       *'*'*) # a pattern: every unit that is loaded, those of $FAKE/installed too
-        for one in "$FAKE"/units/*; do [ -e "$one" ] && printf 'Id=%s\nActiveState=active\nTransient=yes\n\n' "$(basename "$one")"; done
-        for one in "$FAKE"/installed/*; do [ -e "$one" ] && printf 'Id=%s\nActiveState=active\nTransient=no\n\n' "$(basename "$one")"; done;;
+        for one in "$FAKE"/units/* "$FAKE"/installed/*; do
+          [ -e "$one" ] || continue
+          case $one in */units/*) transient=yes;; *) transient=no;; esac
+          printf 'Id=%s\\nActiveState=active\\nTransient=%s\\n\\n' "$(basename "$one")" "$transient"
+        done;;
       *) if [ -e "$FAKE/units/$unit" ]; then echo active; else echo inactive; fi;;
     esac;;
 esac
