@@ -1,8 +1,10 @@
-"""How fast a host was in its earlier runs: what the rates of a new run are compared with."""
+"""A host's earlier runs, out of the folders of its site: what a new run is compared with."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +20,26 @@ def rates(run_dir: Path | None, host: str) -> list[dict[str, Any]]:
     """
     if run_dir is None:
         return []
-    earlier = sorted((folder for folder in run_dir.parent.glob("*/") if folder.name < run_dir.name), reverse=True)
-    found = (_of(folder / "results" / f"{host}.json") for folder in earlier)
-    return [run for run in found if run][:RUNS]
+    found = (_of(document) for _, document in documents(run_dir, host, holding='"unit"'))
+    return list(islice((run for run in found if run), RUNS))
 
 
-def _of(path: Path) -> dict[str, Any] | None:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None  # that run did not get so far, or was cut off
+def documents(run_dir: Path, host: str, holding: str = "") -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The folder and the results of each run before this one that checked the host, newest first.
+
+    Read as they are asked for. ``holding``: only files with this text in them, which is faster than to read them all.
+    """
+    for folder in sorted((one for one in run_dir.parent.glob("*/") if one.name < run_dir.name), reverse=True):
+        try:
+            text = (folder / "results" / f"{host}.json").read_text(encoding="utf-8")
+            document = json.loads(text) if holding in text else None
+        except (OSError, ValueError):
+            continue  # that run did not get so far, or was cut off
+        if isinstance(document, dict) and isinstance(document.get("results"), list):
+            yield folder, document
+
+
+def _of(document: dict[str, Any]) -> dict[str, Any] | None:
     measured = {row["id"]: row["seen"]["value"] for row in document["results"] if _is_rate(row)}
     return {"taken_at": document["taken_at"], "rates": measured} if measured and not document["simulated"] else None
 

@@ -89,7 +89,8 @@ def own_files() -> list[Path]:
     for folder, folders, names in os.walk(ROOT):
         here = Path(folder).relative_to(ROOT)
         folders[:] = [name for name in folders if name != ".git" and not made_here.match_file(f"{here / name}/")]
-        found += [ROOT / here / name for name in names if not made_here.match_file(here / name)]
+        # A file of that name is in a worktree what the folder is in a clone.
+        found += [ROOT / here / name for name in names if name != ".git" and not made_here.match_file(here / name)]
     return sorted(path for path in found if path.is_file())
 
 

@@ -16,6 +16,7 @@ from . import monitor, places
 from .checks import AREAS, CHECKS, run_checks
 from .checks.context import Context
 from .compute import levels
+from .facts import facts
 from .result import FAIL, PASS, Result, document, settle
 
 PASSED, FAILED, COULD_NOT_RUN = 0, 1, 2
@@ -116,7 +117,8 @@ def _run(options: argparse.Namespace) -> int:
         raise ValueError(f"no check of this host matches {' '.join(options.checks)}; areas: {', '.join(AREAS)}")
     host = str(expected.get("host") or socket.gethostname())
     if options.json:
-        print(json.dumps(document(host, ctx.simulated, taken_at, time.monotonic() - began, results, level)))
+        known, took = facts(ctx.snapshot, expected, results), time.monotonic() - began
+        print(json.dumps(document(host, ctx.simulated, taken_at, took, results, level, known)))
     else:
         print("\n".join(lines(host, ctx.simulated, results)))
     return FAILED if any(result.status == FAIL for result in results) else PASSED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,7 +86,13 @@ def settle(results: Iterable[Result]) -> list[Result]:
 
 
 def document(
-    host: str, simulated: bool, taken_at: str, duration_s: float, results: Iterable[Result], level: str = "quick"
+    host: str,
+    simulated: bool,
+    taken_at: str,
+    duration_s: float,
+    results: Iterable[Result],
+    level: str = "quick",
+    facts: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The results as ``verify/schema/results-1.json`` describes them."""
     return {
@@ -96,5 +102,6 @@ def document(
         "taken_at": taken_at,
         "duration_s": round(duration_s, 3),
         "level": level,
+        "facts": dict(facts or {}),
         "results": [result.as_dict() for result in results],
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from control.report.load import load
-from control.report.model import HostReport, RunReport, Verdict
+from control.report.model import HostReport, RunReport
+from control.report.verdict import Verdict
 
 __all__ = ["HostReport", "RunReport", "Verdict", "load", "write"]
 
@@ -16,7 +17,7 @@ def write(run_dir: Path) -> dict[str, Path]:
 
     report = load(run_dir)
     written = {
-        "html": (run_dir / "report.html", html.render(report)),
+        "html": (run_dir / "report.html", html.render(report, linked=True)),
         "json": (run_dir / "results.json", json.render(report)),
         "junit": (run_dir / "junit.xml", junit.render(report)),
     }

@@ -8,7 +8,9 @@ import json
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from control.report.compare import SLOWER
 from control.report.model import HostReport, RunReport, area_of
+from control.report.sentences import since
 from verify.result import FAIL, UNVERIFIABLE, Result
 
 
@@ -26,22 +28,40 @@ def render(report: RunReport) -> str:
 
 
 def _suite(host: HostReport) -> ET.Element:
-    suite = ET.Element("testsuite", name=host.name)
+    suite = ET.Element("testsuite", name=host.name, hostname=host.name)
     properties = ET.SubElement(suite, "properties")
-    for name, value in (("verdict", host.verdict.words), ("simulated", str(host.simulated).lower())):
+    for name, value in _properties(host).items():
         ET.SubElement(properties, "property", name=name, value=_clean(value))
-    cases = [_case(host, result) for result in host.results or ()]
-    errors = []
-    if host.results is None:
-        errors = [ET.Element("testcase", classname=host.name, name="checks")]
-        ET.SubElement(errors[0], "error", message=_clean(host.verdict.reason))
-    suite.extend(cases + errors)
-    counts = {"tests": len(cases + errors), "failures": len(host.of(FAIL)), "errors": len(errors)}
-    for name, count in {**counts, "skipped": len(host.of(UNVERIFIABLE))}.items():
-        suite.set(name, str(count))
+    suite.extend([*(_case(host, result) for result in host.results or ()), *_verdict(host)])
+    for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(name, str(len(suite.findall(f"testcase/{tag}"))))
+    suite.set("tests", str(len(suite.findall("testcase"))))
     if host.duration_s is not None:
         suite.set("time", str(host.duration_s))
+    if host.taken_at:
+        suite.set("timestamp", host.taken_at.removesuffix("Z"))
     return suite
+
+
+def _properties(host: HostReport) -> dict[str, str]:
+    said = {"verdict": host.verdict.words, "reason": host.verdict.reason, "simulated": str(host.simulated).lower()}
+    if host.level:
+        said["level"] = host.level
+    if host.comparison:
+        said |= {"compared_with": host.comparison.previous.run, "since_then": since(host.comparison)}
+        slower = host.comparison.of(SLOWER)
+        said |= {f"slower.{change.id}": f"{change.ratio:.3f}" for change in slower}
+    return said
+
+
+def _verdict(host: HostReport) -> list[ET.Element]:
+    """A case of its own for a host that is not certified though no check failed: a server must not show it as green."""
+    if host.verdict.level in ("certified", "warnings") or host.of(FAIL):
+        return []
+    case = ET.Element("testcase", classname=host.name, name="checks" if host.results is None else "verdict")
+    kind = "skipped" if host.verdict.level == "simulated" else "error"
+    ET.SubElement(case, kind, message=_clean(f"{host.verdict.words}: {host.verdict.reason}"))
+    return [case]
 
 
 def _case(host: HostReport, result: Result) -> ET.Element:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from control.report import past
 from control.report.model import HostReport, RunReport
 from verify.result import Result
 
@@ -27,6 +28,7 @@ def load(run_dir: Path) -> RunReport:
         exit_code=run.get("exit_code"),
         hosts=tuple(_host(name, run_dir, outcome.get(name)) for name in dict.fromkeys(names)),
         log="ansible.log" if (run_dir / "ansible.log").is_file() else "",
+        run=run_dir.name,
     )
 
 
@@ -36,12 +38,13 @@ def _host(name: str, run_dir: Path, ended: Mapping[str, Any] | None) -> HostRepo
     record = ended or {"status": "done" if checked else "lost"}
     snapshot, plan = examined.get("snapshot") or {}, examined.get("plan") or {}
     found = [*(examined.get("findings") or []), *(record.get("findings") or [])]
+    simulated = any(bool(part.get("simulated")) for part in (checked, snapshot, plan))
     return HostReport(
         name=name,
         status=record["status"],
         changed=record.get("changed") or 0,
         results=tuple(_result(row) for row in checked["results"]) if checked else None,
-        simulated=any(bool(part.get("simulated")) for part in (checked, snapshot, plan)),
+        simulated=simulated,
         taken_at=checked.get("taken_at") or snapshot.get("taken_at") or "",
         duration_s=checked.get("duration_s"),
         plan=plan,
@@ -49,6 +52,10 @@ def _host(name: str, run_dir: Path, ended: Mapping[str, Any] | None) -> HostRepo
         due=tuple(examined.get("due") or ()),
         drift=tuple(examined.get("drift") or ()),
         findings=tuple({(one["id"], one["seen"]): one for one in found}.values()),
+        level=str(checked.get("level") or ""),
+        facts=dict(checked.get("facts") or {}),
+        previous=past.previous(run_dir, name) if checked else None,
+        measured=past.measured(run_dir, name, simulated) if checked else (),
     )
 
 

@@ -8,39 +8,11 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
+from control.report.compare import Comparison, compare
+from control.report.past import Past
+from control.report.rates import Rate, among
+from control.report.verdict import LEVELS, Verdict, judge
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result
-
-#: What the areas of the checks are called in a report; the first part of a result's id.
-AREAS = {
-    "system": "System",
-    "access": "Device access",
-    "driver": "Driver",
-    "rocm": "ROCm tools",
-    "containers": "Containers",
-    "services": "Services",
-    "wiring": "Wiring",
-    "generate": "Ollama at work",
-    "torch": "PyTorch",
-    "correctness": "Right numbers",
-    "memory": "GPU memory",
-    "rate": "Rates",
-    "peers": "Between GPUs",
-    "burn": "Endurance",
-}
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """``level`` is ``certified``, ``warnings``, ``simulated``, ``failed`` or ``unverified``."""
-
-    level: str
-    words: str
-    reason: str
-
-    @property
-    def good(self) -> bool:
-        """Whether nothing is known to be wrong."""
-        return self.level in ("certified", "warnings", "simulated")
 
 
 @dataclass(frozen=True)
@@ -72,6 +44,11 @@ class HostReport:
     due: tuple[str, ...] = ()
     drift: tuple[Mapping[str, Any], ...] = ()
     findings: tuple[Mapping[str, Any], ...] = ()
+    level: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    #: Earlier runs that checked this host, newest first: the one before this, and those that measured rates.
+    previous: Past | None = None
+    measured: tuple[Past, ...] = ()
 
     def of(self, status: str) -> list[Result]:
         """The results with that status."""
@@ -124,6 +101,16 @@ class HostReport:
         ]
 
     @cached_property
+    def rates(self) -> dict[str, Rate]:
+        """By id, the rates that this run measured."""
+        return among(result.as_dict() for result in self.results or ())
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """What is otherwise than in the run before; ``None`` where there is no such run, or none now."""
+        return compare(self)
+
+    @cached_property
     def verdict(self) -> Verdict:
         """The one line that this host comes down to, and why."""
         return judge(self)
@@ -142,45 +129,6 @@ def _answers(by_id: Mapping[str, Result], name: str) -> str:
     return "works" if any(result.status == PASS for result in rows) else "unknown"
 
 
-def judge(host: HostReport) -> Verdict:
-    """Failures first, then what cannot count as proof, then what deserves a look."""
-    if host.status not in ("done", "unproven"):
-        return Verdict("failed", "not certified", _ended(host))
-    if host.results is None:
-        return Verdict("unverified", "not verified", "the checks did not run on this host in this run")
-    failed = host.of(FAIL)
-    if failed:
-        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-        return Verdict("failed", "not certified", f"{failed[0].why or failed[0].id}{more}")
-    if host.simulated:
-        reason = "the GPU is simulated: nothing here proves that a GPU works"
-        return Verdict("simulated", "works as far as can be seen without a GPU — SIMULATED", reason)
-    if host.stand_ins:
-        reason = f"{', '.join(host.stand_ins)} are stand-ins, not the real images"
-        return Verdict("simulated", "works as far as can be seen — STAND-IN", reason)
-    return _with_care(host)
-
-
-def _ended(host: HostReport) -> str:
-    """How a run ended that did not get to the checks, with what was seen where that is known."""
-    seen = next((str(finding["seen"]) for finding in host.findings if finding.get("level") == "refuse"), "")
-    return f"{host.status}: {seen}" if seen else f"the run ended with: {host.status}"
-
-
-def _with_care(host: HostReport) -> Verdict:
-    words = "certified" if host.expected.get("gpus") else "certified, for the CPU alone"
-    notes = []
-    if open_ := len(host.of(UNVERIFIABLE)):
-        notes.append(f"{open_} checks could not be verified here")
-    if host.drift and not host.due:
-        notes.append(f"{len(host.drift)} things changed since the host was sealed")
-    if warned := sum(finding.get("level") == "warn" for finding in host.findings):
-        notes.append(f"{warned} warnings")
-    if notes:
-        return Verdict("warnings", words.replace("certified", "certified with warnings", 1), "; ".join(notes))
-    return Verdict("certified", words, f"all {len(host.results or ())} checks passed")
-
-
 @dataclass(frozen=True)
 class RunReport:
     """One run: what was asked for, how long it took, and every host of it."""
@@ -192,6 +140,12 @@ class RunReport:
     exit_code: int | None
     hosts: tuple[HostReport, ...]
     log: str = ""
+    run: str = ""
+
+    @property
+    def worst_first(self) -> list[HostReport]:
+        """The hosts as a reader wants them: what needs somebody comes first."""
+        return sorted(self.hosts, key=lambda host: LEVELS.index(host.verdict.level))
 
     @property
     def simulated(self) -> list[str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from control.report.model import AREAS, HostReport, RunReport
+from control.report.compare import SLOWER, Comparison
+from control.report.model import HostReport, RunReport
+from control.report.sentences import moved, since
+from control.report.values import plain, when
+from control.report.words import AREAS, fact
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result
 
 MARKS = {PASS: ("✓", "green", "pass"), FAIL: ("✗", "bold red", "FAIL"), UNVERIFIABLE: ("?", "yellow", "not verifiable")}
+
+#: Slower rates that are told one by one.
+MANY = 6
 
 VERDICT_STYLE = {
     "certified": "bold green",
@@ -52,6 +56,20 @@ def _show_host(host: HostReport, console: Console, every: bool) -> None:
     for result in host.results:
         if every or result.status == FAIL:
             _show_result(result, console)
+    if host.comparison:
+        _show_compared(host.comparison, console)
+
+
+def _show_compared(compared: Comparison, console: Console) -> None:
+    """What is otherwise than in the run before, the slower rates and what may explain them line by line."""
+    said = f"[dim]since {when(compared.previous.taken_at)}:[/] {escape(since(compared))}"
+    console.print(Padding(said, (0, 0, 0, 2), expand=False))
+    slower = compared.of(SLOWER)
+    lines = [("slower", moved(change)) for change in slower[:MANY]]
+    lines += [("", f"and {len(slower) - MANY} more: see the report")] if len(slower) > MANY else []
+    lines += [("changed", f"{fact(one.id)}: {one.before or 'not there'} → {one.now or 'gone'}") for one in compared.facts]
+    for name, text in lines:
+        console.print(Padding(f"[dim]{name:<9}[/]{escape(text)}", (0, 0, 0, 4), expand=False))
 
 
 def _areas(host: HostReport) -> Table:
@@ -81,19 +99,6 @@ def _show_result(result: Result, console: Console) -> None:
     for name, text in rows.items():
         if text and (result.status != PASS or name == "seen"):
             console.print(Padding(f"[dim]{name:<7}[/]{escape(text)}", (0, 0, 0, 4), expand=False))
-
-
-def plain(value: Any) -> str:
-    """A value of a result as a person reads it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(plain(one) for one in value) or "none"
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {plain(one)}" for key, one in value.items())
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def services_table(report: RunReport) -> Table:

@@ -77,12 +77,12 @@ class Page:
         os.close(self._read)
         self._profile.cleanup()
 
-    def open(self, path: Path, width: int, height: int = 900, dark: bool = False) -> None:
-        """Show a file in a window of that many CSS pixels; it has loaded when this returns."""
+    def open(self, path: Path, width: int, height: int = 900, dark: bool = False, media: str = "screen") -> None:
+        """Show a file in a window of that many CSS pixels, or as it is printed; it has loaded when this returns."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self._call("Emulation.setDeviceMetricsOverride", **metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._call("Emulation.setEmulatedMedia", features=[scheme])
+        self._call("Emulation.setEmulatedMedia", media=media, features=[scheme])
         self._call("Page.navigate", url=path.as_uri())
         self._until("Page.loadEventFired")
 
@@ -92,6 +92,14 @@ class Page:
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"]["exception"]["description"])
         return answer["result"].get("value")
+
+    def click(self, selector: str) -> None:
+        """Press the mouse where the middle of an element is, as a reader does."""
+        self.js(f"document.querySelector({selector!r}).scrollIntoView({{block: 'center', behavior: 'instant'}})")
+        box = f"document.querySelector({selector!r}).getBoundingClientRect()"
+        at = {"x": self.js(f"{box}.x + {box}.width / 2"), "y": self.js(f"{box}.y + {box}.height / 2")}
+        for event in ("mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", type=event, button="left", clickCount=1, **at)
 
     def _call(self, method: str, **params: Any) -> dict[str, Any]:
         self._number += 1

@@ -121,15 +121,15 @@ def write(folder: Path) -> Path:
     }
     hosts = {"lab1": examined("lab1", True), "gpu01": examined("gpu01"), "gpu02": examined("gpu02", drift=DRIFT)}
     checked = {"lab1": simulated(), "gpu01": certified(), "gpu02": stopped()}
-    _save(folder / "run.json", run)
-    _save(folder / "outcome.json", outcome)
+    save(folder / "run.json", run)
+    save(folder / "outcome.json", outcome)
     for name, document_ in hosts.items():
-        _save(folder / "hosts" / f"{name}.json", document_)
+        save(folder / "hosts" / f"{name}.json", document_)
     for name, document_ in checked.items():
-        _save(folder / "results" / f"{name}.json", document_)
+        save(folder / "results" / f"{name}.json", document_)
     return folder
 
 
-def _save(path: Path, document_: dict[str, Any]) -> None:
+def save(path: Path, document_: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document_), encoding="utf-8")
