@@ -2,7 +2,7 @@
 
 from invoke import Collection
 
-from control.tasks import dev, host, lab, support, trial
+from control.tasks import dev, host, lab, services, support, trial
 
 ns = Collection(
     trial.try_,
@@ -13,8 +13,8 @@ ns = Collection(
     host.drift,
     host.info,
     host.monitor,
-    host.services,
     host.remove,
+    services,
     lab,
     support.support,
     dev.run_tests,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from control import given_secrets as given
 from control import roles
 from control.paths import ROLES_DIR
 
@@ -35,12 +36,24 @@ def record(folder: str, host: str, document: Mapping[str, Any]) -> None:
 
 
 def wishes(templar: Any, task_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """Every public variable of every role, rendered for the host of ``task_vars``."""
+    """Every public variable of every role, rendered for the host of ``task_vars``. Of secrets only that they are given."""
     known = roles.variables()
+    values = _values(task_vars)
+    rendered = _render(templar, {**task_vars, **values}, {name: values[name] for name in known if name != given.VARIABLE})
+    return {**_plain(rendered), given.VARIABLE: given.shape(given_secrets(templar, task_vars))}
+
+
+def given_secrets(templar: Any, task_vars: Mapping[str, Any]) -> Any:
+    """What the site gives as secrets of services. Who asks hands it to a module of the host and to nobody else."""
+    values = _values(task_vars)
+    return _plain(_render(templar, {**task_vars, **values}, values[given.VARIABLE]))
+
+
+def _values(task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """Every public variable as it is written: the roles' own value, or the site's."""
     values = {name: value for role in (roles.PREFLIGHT, *roles.ROLES) for name, value in _defaults(role).items()}
-    values.update({name: task_vars[name] for name in known if name in task_vars})
-    rendered = _render(templar, {**task_vars, **values}, {name: values[name] for name in known})
-    return _plain(rendered)
+    values.update({name: task_vars[name] for name in roles.variables() if name in task_vars})
+    return values
 
 
 def footprint(templar: Any, task_vars: Mapping[str, Any], role: str) -> list[dict[str, Any]]:

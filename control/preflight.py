@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from control import findings, planner, repository_keys, seals, support
+from control import findings, given_secrets, planner, repository_keys, seals, support
 from control.findings import Finding
 from control.wishes import Problem, problems
 
@@ -31,6 +32,9 @@ class Examination:
     due: dict[str, str] = field(default_factory=dict)
     drift: list[dict[str, str]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    #: Secrets that the host has otherwise than the site gives them, and those of them that data is encrypted with.
+    differing: list[str] = field(default_factory=list)
+    locked: list[str] = field(default_factory=list)
     failure: dict[str, Any] | None = None
 
     @property
@@ -66,12 +70,22 @@ class Examination:
         return result
 
 
-def examine(host: str, wishes: dict[str, Any], look: Look, given: dict[str, Any], acting: bool = True) -> Examination:
+def examine(
+    host: str,
+    wishes: dict[str, Any],
+    look: Look,
+    given: dict[str, Any],
+    acting: bool = True,
+    secrets: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    renewed: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Examination:
     """Look at ``host`` and decide everything. Changes nothing there.
 
-    :param wishes: rendered public variables of all roles.
+    :param wishes: rendered public variables of all roles, without a secret.
     :param given: the variables Ansible has for the host, by name: where a misspelt one shows.
     :param acting: whether roles run afterwards: then a person has to have agreed to what cannot be taken back easily.
+    :param secrets: those of services that the site gives, by service and name: for the host alone.
+    :param renewed: names of secrets that are to be new, by service: then the services are all that is due.
     """
     result = Examination(host)
     result.findings += [_bad_input(host, problem) for problem in problems({**_ours(given), **wishes}, host)]
@@ -86,6 +100,11 @@ def examine(host: str, wishes: dict[str, Any], look: Look, given: dict[str, Any]
         return result
     result.snapshot = answer["snapshot"]
     _decide(result, wishes)
+    if any(secrets.values()) and not answer.get(WITHOUT_ROOT):
+        _compare_secrets(result, wishes, look, secrets, renewed)
+    if renewed:
+        _renew(result, secrets, renewed)
+        return result
     if result.due and not result.refused:
         # Only now: a converged host is not asked what it can reach, and a refused one need not be.
         _ask_host(result, wishes, look, authorities)
@@ -105,12 +124,41 @@ def _partial(result: Examination, refusal: str) -> Finding:
 def _decide(result: Examination, wishes: dict[str, Any]) -> None:
     plan = planner.plan(result.snapshot, wishes, support.load(), result.host)
     result.plan, result.asks, result.replaces = plan.as_dict(), plan.asks, plan.replaces
-    result.findings = list(plan.findings)
+    closed = [f"{one} is another here than the site gives" for one in result.locked]
+    result.findings = [*plan.findings, *(findings.make("GH-SECRET-ENCRYPTS", result.host, seen) for seen in closed)]
     sealed = result.snapshot.get("seals") or {}
     # What drifted is a fact about the host, whether or not its plan can be carried out.
-    result.drift = seals.drifted(sealed)
+    result.drift, result.due = seals.drifted(sealed), {}
     if not result.refused:
-        result.due = seals.due(result.plan, sealed, wishes, full=wishes["preflight_full"])
+        also = {"services": f"the site gives other secrets: {', '.join(result.differing)}"} if result.differing else {}
+        result.due = seals.due(result.plan, sealed, wishes, full=wishes["preflight_full"], also=also)
+
+
+def _compare_secrets(
+    result: Examination, wishes: dict[str, Any], look: Look, secrets: Mapping[str, Any], renewed: Mapping[str, Sequence[str]]
+) -> None:
+    """The host says which of the site's secrets it has otherwise: nobody else knows both."""
+    services = given_secrets.of_containers((result.plan["roles"].get("services") or {}).get("containers") or [])
+    if not services:
+        return
+    said = look("gpuhost_secrets", {"state": "compared", "services": services, "given": secrets})
+    agreed = {f"{service}/{name}" for service, names in renewed.items() for name in names}
+    result.differing = said.get("names") or []
+    result.locked = [one for one in said.get("locked") or [] if one not in agreed]
+    if result.differing:
+        _decide(result, wishes)
+
+
+def _renew(result: Examination, secrets: Mapping[str, Any], renewed: Mapping[str, Sequence[str]]) -> None:
+    """The services are due, and nothing else; what cannot be new is told."""
+    planned = {one["service"] for one in (result.plan["roles"].get("services") or {}).get("containers") or []}
+    for service, names in renewed.items():
+        if service not in planned or "services" not in (result.snapshot.get("seals") or {}):
+            result.findings.append(findings.make("GH-SERVICE-ABSENT", result.host, f"{service} does not run here"))
+        given = [name for name in names if name in secrets.get(service, {})]
+        for name in (one for one in given if f"{service}/{one}" not in result.differing):
+            result.findings.append(findings.make("GH-SECRET-GIVEN", result.host, f"{service} {name}"))
+    result.due = {} if result.refused else {"services": "new secrets"}
 
 
 def _ask_host(result: Examination, wishes: dict[str, Any], look: Look, authorities: list[str]) -> None:

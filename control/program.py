@@ -8,12 +8,13 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from invoke import Collection, Exit, ParseError, Program, Task, UnexpectedExit
 
+from control import words
 from control.exitcodes import ExitCode
 from control.paths import REPORTS_DIR, ROOT
 
@@ -52,7 +53,7 @@ class GpuhostProgram(Program):
     def print_task_help(self, name: str) -> None:
         context = self.parser.contexts[name]
         options = [(flags, f"{text[:1].upper()}{text[1:]}") for flags, text in context.help_tuples()]
-        names = [str(one.name).upper() for one in context.positional_args]
+        names = [str(one.name).upper() for one in context.positional_args] or words.usage(self.collection[name])
         given = names or (["[options]"] if options else [])
         print(f"Usage: {' '.join([self.binary, name, *given])}\n")
         print(f"{inspect.getdoc(self.collection[name]) or ''}\n")
@@ -82,8 +83,8 @@ def _run(argv: list[str]) -> int:
     import tasks
 
     program = GpuhostProgram(namespace=tasks.ns, name="gpuhost", binary="./gpuhost", binary_names=["gpuhost"])
-    line = ["gpuhost", *_help_first(argv)]
     try:
+        line = ["gpuhost", *_help_first(words.spelled_out(argv, tasks.ns))]
         program.create_config()
         program.parse_core(line)
         program.parse_collection()
@@ -92,6 +93,9 @@ def _run(argv: list[str]) -> int:
         program.update_config()
     except ParseError as error:
         print(usage_error(str(error), error.context.name if error.context else None, tasks.ns), file=sys.stderr)
+        return ExitCode.BAD_INPUT
+    except words.MissingWordsError as error:
+        print(f"gpuhost: {error}\nHelp:  ./gpuhost {error.command} --help", file=sys.stderr)
         return ExitCode.BAD_INPUT
     except ValueError as error:  # Invoke hands an option's text to int() as it is
         print(f"gpuhost: a number was expected: {error}\nHelp:  ./gpuhost COMMAND --help", file=sys.stderr)
@@ -137,9 +141,15 @@ def usage_error(message: str, command: str | None, commands: Collection) -> str:
         )
     else:
         kind, known, more = "command", names, "./gpuhost --list"
-    near = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
+    near = difflib.get_close_matches(word, known, n=2, cutoff=0.6) or _within(word, known)
     hint = f"Did you mean: {' or '.join(near)}?  " if near else ""
     return f"gpuhost: {word!r} is no {kind}.\n{hint}All of them:  {more}"
+
+
+def _within(word: str, known: Iterable[str]) -> list[str]:
+    """Commands of a namespace whose own name is near, as in `services secret`."""
+    inner = {name.rpartition(".")[2]: name for name in known if "." in name}
+    return [inner[one] for one in difflib.get_close_matches(word, inner, n=2, cutoff=0.6)]
 
 
 def _needs_value(match: re.Match[str]) -> str:
@@ -147,12 +157,14 @@ def _needs_value(match: re.Match[str]) -> str:
     return f"-{name} needs a value" if len(name) == 1 else f"--{name} needs a value"
 
 
-def _lines(commands: Collection, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _lines(commands: Collection, namespace: str = "") -> Iterator[tuple[str, str]]:
+    """Every command with its first line; the one that a namespace's own name means stands under that name alone."""
     for name, task in commands.tasks.items():
         summary = (inspect.getdoc(task) or "").partition("\n")[0]
-        yield f"{prefix}{commands.transform(name)}", summary
+        own = namespace if name == commands.default else f"{namespace}.{commands.transform(name)}"
+        yield own if namespace else commands.transform(name), summary
     for name, inner in commands.collections.items():
-        yield from _lines(inner, f"{prefix}{name}.")
+        yield from _lines(inner, f"{namespace}.{name}" if namespace else name)
 
 
 def _options(task: Task[Any]) -> list[str]:

@@ -89,10 +89,18 @@ class Mount(Part):
 
 
 class Secret(Part):
-    """Made once on the host, of letters and digits only (AnythingLLM cuts values at other characters)."""
+    """Made once on the host, of letters and digits only (AnythingLLM cuts values at other characters).
+
+    ``purpose``: what it opens. ``for_people``: whether somebody types it somewhere. ``encrypts``: data is encrypted with it,
+    and unreadable once it is another. ``at_least``: how long the program wants one that a site gives.
+    """
 
     name: str
     length: int = Field(ge=32)
+    purpose: str
+    for_people: bool = False
+    encrypts: bool = False
+    at_least: int = 16
 
 
 class EnvFile(Part):

@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from control import ansible, findings, lease
+from control import ansible, findings, lease, vault
 from control.exitcodes import ExitCode, worst
 from control.inventory import BadInputError, Selection, select
+from control.passwords import Passwords
 from control.paths import REPORTS_DIR, ROOT
 from control.progress import Display, display
 
@@ -79,9 +80,13 @@ def execute(request: Request) -> Run:
     folder = _new_folder(Path(request.site).name or ("hosts" if request.hosts else "local"))
     try:
         selection = select(request.site, request.hosts, folder)
+        # Asked before the display draws: Ansible's own prompt would be drawn over.
+        vault_password = vault.password(selection.inventories[1:], os.environ)
+        sudo_password = getpass.getpass("sudo password for the hosts: ") if request.ask_sudo else None
     except BadInputError:
         _discard(folder)
         raise
+    passwords = Passwords(sudo_password, vault_password)
     started = time.monotonic()
     _write_run(folder, request, selection)
     command = ansible.playbook(
@@ -90,21 +95,19 @@ def execute(request: Request) -> Run:
         limit=selection.hosts if selection.limited else (),
         variables=request.variables,
     )
-    # Asked before the display draws: Ansible's own prompt would be drawn over.
-    password = getpass.getpass("sudo password for the hosts: ") if request.ask_sudo else None
     try:
         with display(folder, selection.hosts, request.command, quiet=request.quiet) as shown:
-            returncode = _spawn(command, folder, shown, password)
+            returncode = _spawn(command, folder, shown, passwords)
     finally:
-        _give_back(folder, selection, password)
+        _give_back(folder, selection, passwords)
     run = _collect(folder, request.command, selection, returncode, time.monotonic() - started)
     _write_run(folder, request, selection, run)
     _point_latest(folder)
     return run
 
 
-def _spawn(command: list[str], folder: Path, shown: Display, password: str | None) -> int:
-    with _start(command, folder, password) as process:
+def _spawn(command: list[str], folder: Path, shown: Display, passwords: Passwords) -> int:
+    with _start(command, folder, passwords) as process:
         try:
             while process.poll() is None:
                 shown.refresh()
@@ -118,7 +121,7 @@ def _spawn(command: list[str], folder: Path, shown: Display, password: str | Non
     return process.returncode
 
 
-def _give_back(folder: Path, selection: Selection, password: str | None) -> None:
+def _give_back(folder: Path, selection: Selection, passwords: Passwords) -> None:
     """Hosts that the run still holds, because it was interrupted, are free for others; those at work when that is done.
 
     A run that ends by itself gives its hosts back, but for one that it lost the connection to.
@@ -128,7 +131,7 @@ def _give_back(folder: Path, selection: Selection, password: str | None) -> None
         return
     print(f"gpuhost: giving back {', '.join(held)}; interrupt once more to leave that", file=sys.stderr)
     command = ansible.playbook("release", selection.inventories, limit=held)
-    with _start(command, folder, password, recorded=False) as process:
+    with _start(command, folder, passwords, recorded=False) as process:
         _end(process, GIVE_BACK_SECONDS)
 
 
@@ -148,25 +151,18 @@ def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
         process.kill()
 
 
-def _start(command: list[str], folder: Path, password: str | None, recorded: bool = True) -> subprocess.Popen[bytes]:
+def _start(command: list[str], folder: Path, passwords: Passwords, recorded: bool = True) -> subprocess.Popen[bytes]:
     """Ansible, with what it says in the run's log."""
-    handed: tuple[int, ...] = ()
-    if password is not None:
-        # Through a pipe: neither the command line nor the environment nor a file holds it.
-        reading, writing = os.pipe()
-        os.write(writing, f"{password}\n".encode())
-        os.close(writing)
-        handed, command = (reading,), [*command, "--become-password-file", f"/dev/fd/{reading}"]
     environment = ansible.environment(os.environ, folder, recorded) | {"GPUHOST_RUN_PID": str(os.getpid())}
-    with (folder / "ansible.log").open("ab") as log:
+    with passwords.handed() as (words, handles), (folder / "ansible.log").open("ab") as log:
         return subprocess.Popen(
-            command,
+            [*command, *words],
             cwd=ROOT,
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,
             preexec_fn=_die_with_parent,
-            pass_fds=handed,
+            pass_fds=handles,
         )
 
 

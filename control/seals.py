@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from control.paths import ROLES_DIR, ROOT
@@ -40,14 +42,22 @@ def role_input(role: str, wishes: dict[str, Any], plan_part: dict[str, Any]) -> 
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def due(plan: dict[str, Any], seals: dict[str, Any], wishes: dict[str, Any], full: bool = False) -> dict[str, str]:
+def due(
+    plan: dict[str, Any],
+    seals: dict[str, Any],
+    wishes: dict[str, Any],
+    full: bool = False,
+    also: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, str]:
     """Roles that must run on a host, in order, each with the reason in a few words.
 
     ``verify`` runs after any other role, because what they changed has to be proven again.
+
+    :param also: roles with a reason that no seal knows of.
     """
     reasons: dict[str, str] = {}
     for role in ROLES:
-        reason = "asked for" if full else _reason(role, plan, seals.get(role), wishes)
+        reason = "asked for" if full else _reason(role, plan, seals.get(role), wishes) or also.get(role, "")
         if not reason and role == VERIFY and reasons:
             reason = "other roles ran"
         if reason:

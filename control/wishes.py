@@ -50,7 +50,8 @@ def type_error(value: Any, option: Mapping[str, Any]) -> str:
         return ""
     wanted = option.get("type", "str")
     if (isinstance(value, bool) and wanted != "bool") or not isinstance(value, _PYTHON_TYPES[wanted]):
-        return f"is {_kind(value)} {value!r}, must be {wanted}"
+        shown = "(not shown)" if option.get("no_log") else repr(value)
+        return f"is {_kind(value)} {shown}, must be {wanted}"
     choices = option.get("choices")
     elements: list[Any] = [*cast(Iterable[Any], value)] if wanted == "list" else [value]
     for one in elements:

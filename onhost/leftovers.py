@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable
 
-from . import clock, files, paths
+from . import backups, files, paths
 
 try:
     from ansible.module_utils.verify.probes import leftovers as probe
@@ -25,9 +24,6 @@ except ImportError:
 _GROUPS = re.compile(r"^\s*EXTRA_GROUPS=[\"']?(?:video|render)(?:\s+(?:video|render))*[\"']?\s*$")
 _GUIDE_SWITCH = re.compile(r"^\s*ADD_EXTRA_GROUPS=1\s*$")
 _GROUPS = re.compile(r"^\s*EXTRA_GROUPS\s*=")
-
-#: In a backup, beside a link: the file that it led to.
-CONTENT = ".content"
 
 Leftover = Mapping[str, Any]
 
@@ -57,44 +53,11 @@ def clean(role: str, planned: Iterable[Leftover], check: bool = False) -> Outcom
     outcome = Outcome(cleaned=sorted(changes))
     if not changes or check:
         return outcome
-    folder = _backup(role, [one for one in found if one["path"] in changes])
+    folder = backups.keep(role, [one for one in found if one["path"] in changes])
     outcome.backup = f"/{folder.relative_to(paths.root())}"
     for path, text in changes.items():
         _replace(paths.under(path), text)
     return outcome
-
-
-def backups(role: str) -> dict[str, list[str]]:
-    """Each folder in which something was set aside for the role, with the paths of what is in it."""
-    notes = {note.parent: files.read_json(note) or {} for note in sorted(paths.backup().glob("*/manifest.json"))}
-    return {
-        f"/{folder.relative_to(paths.root())}": [one["path"] for one in note["files"]]
-        for folder, note in notes.items()
-        if note.get("role") == role
-    }
-
-
-def _backup(role: str, found: list[dict[str, Any]]) -> Path:
-    """A new folder, closed to all but root, with each file under its own path; it survives a power cut."""
-    stamp = re.sub(r"[^0-9TZ]", "", clock.now())
-    folders = (paths.backup() / (stamp if number == 1 else f"{stamp}-{number}") for number in range(1, 1000))
-    folder = next(each for each in folders if not each.exists())
-    files.make_folder(folder.parent, mode=0o700)
-    folder.mkdir(mode=0o700)
-    for one in found:
-        original = paths.under(one["path"])
-        copy = folder / one["path"].lstrip("/")
-        files.make_folder(copy.parent, mode=0o700)
-        shutil.copy2(original, copy, follow_symlinks=False)
-        owner = original.lstat()
-        os.chown(copy, owner.st_uid, owner.st_gid, follow_symlinks=False)
-        if original.is_symlink() and original.is_file():
-            # The link alone would not say what was in force.
-            shutil.copy2(original, copy.with_name(f"{copy.name}{CONTENT}"))
-    notes = [{key: one[key] for key in ("path", "kind", "text")} for one in found]
-    files.write_json(folder / "manifest.json", {"role": role, "taken_at": clock.now(), "files": notes})
-    os.sync()
-    return folder
 
 
 def _replace(path: Path, text: str) -> None:

@@ -61,6 +61,11 @@ def backup() -> Path:
     return state() / "backup"
 
 
+def stamp_key() -> Path:
+    """What containers' stamps of their secrets are made with."""
+    return under(places.STAMP_KEY)
+
+
 def lease() -> Path:
     """Which controller works on this host."""
     return state() / "lease.json"

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import dpkg, engine_packages, files, leftovers, paths, seals, step_records
+from . import backups, dpkg, engine_packages, files, paths, seals, step_records
 from .footprint import Item, explain, item_id, matches
 from .host import Host
 from .removers import REMOVERS, remove_empty, remove_path
@@ -87,7 +87,7 @@ def remove(
     for item in items:
         worker.take(item)
     if keep is None:
-        outcome.kept.update({f"backup:{folder}": _set_aside(names) for folder, names in leftovers.backups(role).items()})
+        outcome.kept.update({f"backup:{folder}": _set_aside(names) for folder, names in backups.of_role(role).items()})
     return outcome
 
 
@@ -126,7 +126,7 @@ def _holds_data_alone(role: str) -> bool:
 
 
 def _set_aside(names: list[str]) -> str:
-    return f"holds what gpuhost cleaned: {', '.join(names)}"
+    return f"holds what gpuhost changed: {', '.join(names)}"
 
 
 def _packages(role: str, items: list[Item], before: dict[str, Any], outcome: Outcome, keep: list[Item]) -> list[str]:

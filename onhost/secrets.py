@@ -1,4 +1,4 @@
-"""Secrets and environment files: made once on the host, kept for ever, never told to anybody."""
+"""Files of secrets and environment files: made once on the host, kept until somebody asks for new ones, told to nobody."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import secrets as random
 import stat
 import string
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from . import files, paths
 from .finding import FindingError
@@ -18,6 +19,9 @@ from .finding import FindingError
 LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 
 _PLAIN = re.compile(r"^[A-Za-z0-9_./:@%+,=-]*$")
+_ASSIGNMENT = re.compile(
+    r"^(?P<before>\s*(?:export\s+)?)(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<quote>['\"]?)(?P<value>.*?)(?P=quote)\s*$"
+)
 _KEY = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
 
 
@@ -29,18 +33,37 @@ def ensure(
     gid: int = 0,
     mode: int = 0o600,
     check: bool = False,
+    value: str = "",
 ) -> bool:
     """The file holds a secret; whether it had to be made. One that is there keeps its value.
 
+    :param value: what a new one is; without it ``length`` characters of ``alphabet`` by chance.
     :raises FindingError: ``GH-DATA-OWNER`` when the one that is there has another owner or is open to others.
     """
     target = paths.under(path)
     if _exists(target, uid, gid, mode):
         return False
     if not check:
-        value = "".join(random.choice(alphabet) for _ in range(length))
-        _create(target, value.encode(), uid, gid, mode)
+        _create(target, (value or new_value(length, alphabet)).encode(), uid, gid, mode)
     return True
+
+
+def new_value(length: int, alphabet: str = LETTERS_AND_DIGITS) -> str:
+    """A secret that nobody has seen yet."""
+    return "".join(random.choice(alphabet) for _ in range(length))
+
+
+def read(path: str) -> str | None:
+    """The secret in a file, or None where there is no file."""
+    try:
+        return paths.under(path).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+
+
+def replace(path: str, value: str) -> None:
+    """The file that is there holds ``value``, under the owner and mode that it had: before or after, never half."""
+    _rewrite(paths.under(path), value)
 
 
 def ensure_env_file(
@@ -51,19 +74,21 @@ def ensure_env_file(
     gid: int = 0,
     mode: int = 0o600,
     check: bool = False,
+    given: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
     """The file has every key of ``values`` and of ``secrets`` (``{name, length}``); the keys that were added.
 
     Keys that are there keep their values: they belong to the user. New lines are written into the same file,
     not into a new one in its place: a container that has it mounted sees them.
 
+    :param given: what secrets are to be that are missing; others are made by chance.
     :raises FindingError: ``GH-DATA-OWNER`` as for a secret.
     """
     target = paths.under(path)
     there = _exists(target, uid, gid, mode)
     text = target.read_text(encoding="utf-8") if there else ""
     known = set(_KEY.findall(text))
-    wanted = {**values, **{str(secret["name"]): None for secret in secrets}}
+    wanted = {**values, **{str(secret["name"]): given.get(str(secret["name"])) for secret in secrets}}
     missing = [name for name in wanted if name not in known]
     if check or (there and not missing):
         return missing
@@ -76,10 +101,35 @@ def ensure_env_file(
     return missing
 
 
+def read_env(path: str, names: Collection[str]) -> dict[str, str]:
+    """The values of these keys, of those that the file has; where a key stands twice, the last counts, as for programs."""
+    try:
+        text = paths.under(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    found = (_ASSIGNMENT.match(line) for line in text.splitlines())
+    return {match["name"]: match["value"] for match in found if match and match["name"] in names}
+
+
+def replace_in_env(path: str, values: Mapping[str, str]) -> None:
+    """Keys that are there have these values; everything else in the file, its owner and its mode stay as they were.
+
+    Nobody may be writing to it meanwhile: it is another file afterwards.
+    """
+    target = paths.under(path)
+    lines = target.read_text(encoding="utf-8").splitlines(keepends=True)
+    _rewrite(target, "".join(_with_value(line, values) for line in lines))
+
+
+def _with_value(line: str, values: Mapping[str, str]) -> str:
+    found = _ASSIGNMENT.match(line.rstrip("\n"))
+    if not found or found["name"] not in values:
+        return line
+    return f"{found['before']}{_line(found['name'], values[found['name']], {})}"
+
+
 def _line(name: str, value: str | None, lengths: Mapping[str, int]) -> str:
-    if value is None:
-        value = "".join(random.choice(LETTERS_AND_DIGITS) for _ in range(lengths[name]))
-    text = str(value)
+    text = new_value(lengths[name]) if value is None else str(value)
     if _PLAIN.match(text):
         return f"{name}={text}\n"
     if "'" in text or "\n" in text:
@@ -134,6 +184,24 @@ def _make_folders(folder: Path) -> None:
         files.make_folder(folder, mode=0o700)
     else:
         files.make_folder(folder)
+
+
+def _rewrite(target: Path, text: str) -> None:
+    """Another file is in the place of this one: it was never open to anybody who the first was closed to."""
+    before = target.stat()
+    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(text.encode())
+            stream.flush()
+            os.fchown(stream.fileno(), before.st_uid, before.st_gid)
+            os.fchmod(stream.fileno(), stat.S_IMODE(before.st_mode))
+            os.fsync(stream.fileno())
+        Path(draft).replace(target)
+    except BaseException:
+        Path(draft).unlink()
+        raise
+    files.flush_folder(target.parent)
 
 
 def _append(target: Path, text: str) -> None:

@@ -14,3 +14,5 @@ DATA = "/srv/gpuhost"
 #: What the host is checked against.
 EXPECTED = f"{ETC}/expected.json"
 SECRETS = f"{ETC}/secrets"
+#: What containers' stamps of their secrets are made with.
+STAMP_KEY = f"{STATE}/secrets.key"

@@ -57,6 +57,25 @@ ENTRIES: tuple[Entry, ...] = (
             "check the spelling[; the nearest is {near}]; `./gpuhost support` lists the catalogue",
         ),
         (
+            "GH-INPUT-VAULT",
+            "Encrypted variables that stay closed",
+            "what the site wants stands in them",
+            "set ANSIBLE_VAULT_PASSWORD_FILE to a file with the password that only you may read, or run the command on a "
+            "terminal: it asks",
+        ),
+        (
+            "GH-INPUT-UNKNOWN-SECRET",
+            "A secret that no service has",
+            "nobody would ever read it",
+            "check the spelling[; the nearest is {near}]",
+        ),
+        (
+            "GH-INPUT-SECRET",
+            "A secret that cannot be used",
+            "it could be found by trying, or a program would read another one",
+            "give a longer one of letters and digits (`openssl rand -hex 24`), or leave it out: one is made on the host",
+        ),
+        (
             "GH-INPUT-UNKNOWN-USER",
             "A user that the host does not have",
             "gpuhost puts users into groups and makes none",

@@ -20,6 +20,31 @@ ENTRIES: tuple[Entry, ...] = (
             "none of them asks for a password over an encrypted line yet, and Docker's rules pass by the firewall",
             "set services_bind_address to 127.0.0.1 and reach them through `ssh -L`, or to one address of a private network",
         ),
+        (
+            "GH-SERVICE-ABSENT",
+            "A service that the host does not run",
+            "there is nothing of it to change",
+            "check services_enabled of the site and run `./gpuhost up` first; `./gpuhost services` shows what runs where",
+        ),
+        (
+            "GH-SECRETS-TERMINAL",
+            "Secrets are shown on a terminal only",
+            "in a file, a pipe or a log they would be found by whoever reads it later",
+            "run the command on a terminal, and send its output nowhere",
+        ),
+        (
+            "GH-SECRET-GIVEN",
+            "A secret that the site gives",
+            "the next `up` would put the site's value back",
+            "change it in services_secrets of the site and run `./gpuhost up`, or take it out there",
+        ),
+        (
+            "GH-SECRET-ENCRYPTS",
+            "A secret that data is encrypted with would change",
+            "what the service stored with the old one could not be read any more",
+            "take it out of services_secrets to keep the one that the host has. To change it all the same: "
+            "`./gpuhost services.rotate HOST SERVICE NAME --force`; the old one is kept in a backup on the host",
+        ),
     ),
     *stopping(
         ExitCode.STEP_FAILED,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import queue
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from typing import Any
 from rich.console import Console, Group
 from rich.live import Live
 
-from control import findings
+from control import findings, vault
 from control.commands.common import Target, guarded, print_json
 from control.console import console, show_findings
 from control.exitcodes import ExitCode, worst
@@ -100,7 +101,7 @@ class Watched:
 def _links(options: Options, interval: float, password: str | None) -> Iterator[Watched]:
     with tempfile.TemporaryDirectory(prefix="gpuhost-") as scratch:
         selection = select(options.target.site, options.target.host, Path(scratch))
-        ways = reach.ways(selection)
+        ways = reach.ways(selection, vault.password(selection.inventories[1:], os.environ))
     text = program.text(["--once"] if options.once else ["--interval", f"{interval:g}"])
     watched = Watched(list(ways))
     watched.links = [

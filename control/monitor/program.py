@@ -56,10 +56,13 @@ class Way:
     problem: str = ""
 
 
-def text(argv: Sequence[str]) -> bytes:
-    """What goes to the loader's standard input; ``argv`` as for ``python3 -m verify monitor``."""
-    texts = {name: _source(name) for name in MODULES}
-    program = f"{_source('verify.carried')}\nsys.exit(start({texts!r}, 'verify.monitor', {list(argv)!r}))\n".encode()
+def text(argv: Sequence[str], modules: Sequence[str] = MODULES, main: str = "verify.monitor") -> bytes:
+    """What goes to the loader's standard input.
+
+    :param argv: for ``main`` of the module of this name, which is one of ``modules``.
+    """
+    texts = {name: _source(name) for name in modules}
+    program = f"{_source('verify.carried')}\nsys.exit(start({texts!r}, {main!r}, {list(argv)!r}))\n".encode()
     return b"gpuhost %d\n" % len(program) + program
 
 

@@ -29,12 +29,17 @@ OPTIONS = {
 }
 
 
-def ways(selection: Selection) -> dict[str, Way]:
+def ways(selection: Selection, vault_password: str | None = None) -> dict[str, Way]:
     """The way to each host of the selection.
 
+    :param vault_password: opens the site's encrypted variables, where Ansible is not told of a password itself.
     :raises BadInputError: where Ansible cannot read the inventory.
     """
-    asked = {"inventories": [str(path) for path in selection.inventories], "hosts": list(selection.hosts)}
+    asked = {
+        "inventories": [str(path) for path in selection.inventories],
+        "hosts": list(selection.hosts),
+        "vault_password": vault_password,
+    }
     done = subprocess.run(
         [sys.executable, "-m", __name__],
         cwd=ROOT,
@@ -51,7 +56,7 @@ def ways(selection: Selection) -> dict[str, Way]:
     return {host: Way(**{**way, "prefix": tuple(way["prefix"])}) for host, way in answer.items()}
 
 
-def _answer(inventories: Sequence[str], hosts: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _answer(inventories: Sequence[str], hosts: Sequence[str], vault_password: str | None) -> dict[str, dict[str, Any]]:
     from ansible.errors import AnsibleError
     from ansible.inventory.manager import InventoryManager
     from ansible.parsing.dataloader import DataLoader
@@ -61,6 +66,7 @@ def _answer(inventories: Sequence[str], hosts: Sequence[str]) -> dict[str, dict[
 
     init_plugin_loader()
     loader = DataLoader()
+    _unlock(loader, vault_password)
     inventory = InventoryManager(loader=loader, sources=list(inventories))
     manager = VariableManager(loader=loader, inventory=inventory)
     found = {}
@@ -73,6 +79,19 @@ def _answer(inventories: Sequence[str], hosts: Sequence[str]) -> dict[str, dict[
         except AnsibleError as error:
             found[name] = {"host": name, "prefix": [], "problem": str(error)}
     return found
+
+
+def _unlock(loader: Any, vault_password: str | None) -> None:
+    """What is encrypted can be read: with the password that was typed, or as Ansible is told by its own settings."""
+    from ansible import constants
+    from ansible.cli import CLI
+    from ansible.parsing.vault import VaultSecret
+
+    listed = [*constants.DEFAULT_VAULT_IDENTITY_LIST]
+    known = CLI.setup_vault_secrets(loader, vault_ids=listed, auto_prompt=False) or []
+    if vault_password is not None:
+        known = [*known, (constants.DEFAULT_VAULT_IDENTITY, VaultSecret(vault_password.encode()))]
+    loader.set_vault_secrets(known)
 
 
 def _way(name: str, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,4 +129,4 @@ def _ssh(name: str, variables: Mapping[str, Any]) -> list[str]:
 
 if __name__ == "__main__":
     said = json.load(sys.stdin)
-    json.dump(_answer(said["inventories"], said["hosts"]), sys.stdout)
+    json.dump(_answer(said["inventories"], said["hosts"], said["vault_password"]), sys.stdout)

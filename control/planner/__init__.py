@@ -22,6 +22,7 @@ from control.planner import (
     memory,
     ports,
     rocm,
+    secrets,
     services,
     sources,
     system,
@@ -114,6 +115,7 @@ def plan(snapshot: Mapping[str, Any], wishes: Mapping[str, Any], table: Table, h
         ctx = replace(ctx, parts={**ctx.parts, role: outcome.part})
     _note(made, memory.decide(ctx))
     _note(made, ports.decide(ctx))
+    _note(made, secrets.decide(ctx))
     cost = disk.decide(ctx)
     _note(made, cost)
     made.cost = cost.part

@@ -14,6 +14,7 @@ from verify import places
 
 if TYPE_CHECKING:
     from control.findings import Finding
+    from control.programrows import Secret
     from control.rows import Image, Service
 
 NETWORK = "gpuhost"
@@ -149,8 +150,7 @@ def _container(ctx: Context, service: Service, base: Image, reference: str, fit:
         "env": {**{name: fill(value) for name, value in service.env.items()}, **_gpu_env(ctx, base, fit)},
         "env_file": _env_file(service, fill, owner),
         "secrets": [
-            {"name": one.name, "path": secret_path(service.id, one.name), "length": one.length, **owner, "mode": "0400"}
-            for one in service.secrets
+            {"path": secret_path(service.id, one.name), **_secret(one), **owner, "mode": "0400"} for one in service.secrets
         ],
         "devices": access.devices(ctx, fit.gpus),
         "groups": groups(ctx, access.devices(ctx, fit.gpus)),
@@ -196,10 +196,14 @@ def _env_file(service: Service, fill: Filler, owner: Mapping[str, int]) -> dict[
     return {
         "path": fill(row.path),
         "values": {name: fill(value) for name, value in row.values.items()},
-        "secrets": [{"name": one.name, "length": one.length} for one in row.secrets],
+        "secrets": [_secret(one) for one in row.secrets],
         **owner,
         "mode": "0600",
     }
+
+
+def _secret(row: Secret) -> dict[str, Any]:
+    return {"name": row.name, "length": row.length, "encrypts": row.encrypts}
 
 
 def secret_path(service: str, name: str) -> str:

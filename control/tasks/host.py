@@ -9,20 +9,21 @@ from invoke import Context, Exit, task
 #: No letters: those that Invoke makes up differ from command to command.
 host_task = partial(task, auto_shortflags=False)
 
-_HOST = "Hosts to log in to: [user@]name[:port], several with commas. With --site: only these of it"
-_SITE = "The hosts of this folder of inventory/. Without it and --host: this machine"
-_JSON = "Print one JSON document instead of text"
-_SUDO = "Ask for the password that sudo wants on the hosts"
-_COMMON = {"host": _HOST, "site": _SITE, "json": _JSON, "ask-sudo": _SUDO}
+HOST = "Hosts to log in to: [user@]name[:port], several with commas. With --site: only these of it"
+SITE = "The hosts of this folder of inventory/. Without it and --host: this machine"
+JSON = "Print one JSON document instead of text"
+SUDO = "Ask for the password that sudo wants on the hosts"
+COMMON = {"host": HOST, "site": SITE, "json": JSON, "ask-sudo": SUDO}
 
 
-def _end(code: int) -> None:
+def end(code: int) -> None:
+    """The command ends with this exit code."""
     raise Exit(code=code)
 
 
 @host_task(
     help={
-        **_COMMON,
+        **COMMON,
         "yes": "Agree that a driver that works is replaced, and that this machine is rebooted, where the plan needs it; "
         "without it `up` stops before the first change and says which of the two it would be",
         "cpu": "Set hosts up without a GPU: everything computes on the processor",
@@ -39,7 +40,7 @@ def up(
     json: bool = False,
     ask_sudo: bool = False,
 ) -> None:
-    """This machine, or the hosts named, become verified AI hosts.
+    """Make this machine, or others, verified AI hosts.
 
     Looks first, and changes nothing where something stands in the way. Running it again is safe: what is as planned is left
     alone, and what was interrupted goes on.
@@ -50,12 +51,12 @@ def up(
     from control.commands.up import Options
     from control.commands.up import up as command
 
-    _end(command(Options(Target(host, site, ask_sudo), confirmed=yes, cpu=cpu, full=full, json=json)))
+    end(command(Options(Target(host, site, ask_sudo), confirmed=yes, cpu=cpu, full=full, json=json)))
 
 
 @host_task(
     help={
-        **_COMMON,
+        **COMMON,
         "cpu": "Plan for hosts without a GPU",
         "snapshot": "Plan for a recorded host: a file that `info --json` wrote",
         "verbose": "Also name the rule behind each decision, and why something has to be done (again)",
@@ -81,12 +82,12 @@ def plan(
     from control.commands.common import Target
 
     target = Target(host, site, ask_sudo)
-    _end(survey.plan(survey.Options(target, json=json, cpu=cpu, snapshot=_path(snapshot), verbose=verbose)))
+    end(survey.plan(survey.Options(target, json=json, cpu=cpu, snapshot=_path(snapshot), verbose=verbose)))
 
 
 @host_task(
     help={
-        **_COMMON,
+        **COMMON,
         "level": "quick (half a minute), standard (5 minutes, works the GPUs) or burn; else as planned",
         "minutes": "How long burn keeps the GPUs at work",
         "junit": "Also write JUnit XML to this file",
@@ -118,35 +119,35 @@ def verify(
     from control.commands.verify import verify as command
 
     target = Target(host, site, ask_sudo)
-    _end(command(Options(target, json=json, junit=_path(junit), html=_path(html), level=level, minutes=minutes)))
+    end(command(Options(target, json=json, junit=_path(junit), html=_path(html), level=level, minutes=minutes)))
 
 
-@host_task(help=_COMMON)
+@host_task(help=COMMON)
 def status(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
-    """Show one line per host: system, GPU, what is due, services.
+    """Show one line per host: system, GPU, what is due.
 
     Example:  ./gpuhost status --site lab
     """
     from control.commands import survey
     from control.commands.common import Target
 
-    _end(survey.status(survey.Options(Target(host, site, ask_sudo), json=json)))
+    end(survey.status(survey.Options(Target(host, site, ask_sudo), json=json)))
 
 
-@host_task(help=_COMMON)
+@host_task(help=COMMON)
 def drift(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
-    """What changed on a host since gpuhost set it up, thing by thing.
+    """Show what changed on a host since it was set up.
 
     Example:  ./gpuhost drift --site lab
     """
     from control.commands import survey
     from control.commands.common import Target
 
-    _end(survey.drift(survey.Options(Target(host, site, ask_sudo), json=json)))
+    end(survey.drift(survey.Options(Target(host, site, ask_sudo), json=json)))
 
 
 @host_task(
-    help={**_COMMON, "bundle": "Also write an archive (tar.gz) for a report of a fault, without passwords, tokens and keys"}
+    help={**COMMON, "bundle": "Also write an archive (tar.gz) for a report of a fault, without passwords, tokens and keys"}
 )
 def info(
     c: Context,
@@ -167,12 +168,12 @@ def info(
     from control.commands.info import Options
     from control.commands.info import info as command
 
-    _end(command(Options(Target(host, site, ask_sudo), json=json, bundle=_path(bundle))))
+    end(command(Options(Target(host, site, ask_sudo), json=json, bundle=_path(bundle))))
 
 
 @host_task(
     help={
-        **_COMMON,
+        **COMMON,
         "once": "Look once instead of until Ctrl-C",
         "interval": "Seconds from one look to the next (0.5; 5 where the output is no terminal)",
         "json": "One JSON document with --once, else one per line and look",
@@ -187,7 +188,7 @@ def monitor(
     json: bool = False,
     ask_sudo: bool = False,
 ) -> None:
-    """Show live what the GPUs do: load, memory, heat, processes.
+    """Show live what the GPUs do: load, memory, processes.
 
     Also the services' state. Needs nothing on the hosts but Python. Ctrl-C ends it.
 
@@ -197,22 +198,10 @@ def monitor(
     from control.commands.monitor import Options
     from control.commands.monitor import monitor as command
 
-    _end(command(Options(Target(host, site, ask_sudo), once=once, json=json, interval=interval)))
+    end(command(Options(Target(host, site, ask_sudo), once=once, json=json, interval=interval)))
 
 
-@host_task(help=_COMMON)
-def services(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
-    """The services of the hosts: their state and their addresses.
-
-    Example:  ./gpuhost services --site lab
-    """
-    from control.commands import survey
-    from control.commands.common import Target
-
-    _end(survey.services(survey.Options(Target(host, site, ask_sudo), json=json)))
-
-
-@host_task(help={**_COMMON, "purge-data": "Also delete models, notebooks and workspaces. Cannot be undone"})
+@host_task(help={**COMMON, "purge-data": "Also delete models, notebooks and workspaces. Cannot be undone"})
 def remove(
     c: Context,
     host: str = "",
@@ -231,7 +220,7 @@ def remove(
     from control.commands.remove import Options
     from control.commands.remove import remove as command
 
-    _end(command(Options(Target(host, site, ask_sudo), purge_data=purge_data, json=json)))
+    end(command(Options(Target(host, site, ask_sudo), purge_data=purge_data, json=json)))
 
 
 def _path(text: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def up(
     c: Context, hosts: str = "", release: str = "12", gpu: str = "rx6600", vm: bool = False, secure_boot: bool = False
 ) -> None:
-    """Make lab hosts and their mirror; write the site inventory/lab.
+    """Make lab hosts, their mirror, the site inventory/lab.
 
     The first call builds images (minutes, with the network); later ones take seconds and need no network.
     With --vm the hosts are virtual machines, beside the containers that there are: with boot loader, firmware,
@@ -60,7 +60,7 @@ def up(
     },
 )
 def down(c: Context, images: bool = False, engine: bool = False) -> None:
-    """Remove the lab: hosts and machines, network, keys, inventory.
+    """Remove the lab: hosts, network, keys, inventory.
 
     Nothing else on this machine is touched. The images stay, so that the next lab takes seconds, unless --images.
 

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ansible.errors import AnsibleError
 
-from control import actions, failures, preflight
+from control import actions, failures, given_secrets, preflight
 from control.action import Action, Result, Variables
 
 
@@ -27,7 +27,9 @@ class ActionModule(Action):
 
         refuse = asked.get("refuse", True)
         either = self._with_or_without_root(look) if asked.get("without_root") else look
-        outcome = preflight.examine(host, wishes, either, given=task_vars, acting=refuse)
+        secrets = given_secrets.usable(actions.given_secrets(self._templar, task_vars))
+        renewed = task_vars.get(given_secrets.RENEWED) or {}
+        outcome = preflight.examine(host, wishes, either, task_vars, acting=refuse, secrets=secrets, renewed=renewed)
         actions.record("hosts", host, outcome.as_dict())
         return outcome.as_result(refuse=refuse)
 

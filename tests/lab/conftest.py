@@ -9,9 +9,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.lab.planted import Planted
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = "lab"
@@ -36,11 +39,17 @@ class Done:
         return " ".join((self.out + self.err).split())
 
 
-def gpuhost(*words: str, timeout: int = 1500) -> Done:
+def gpuhost(*words: str, timeout: int = 1500, **environment: str) -> Done:
     """Run ``./gpuhost`` as a user would."""
     start = time.monotonic()
     done = subprocess.run(
-        [str(ROOT / "gpuhost"), *words], cwd=ROOT, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL
+        [str(ROOT / "gpuhost"), *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **environment},
     )
     return Done(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
 
@@ -97,6 +106,7 @@ class Fleet:
     stopped: LabHost
     first_up: Done
     before: dict[str, tuple[dict[str, Any], dict[str, str]]]
+    planted: Planted  # on debian13
 
     @property
     def working(self) -> tuple[LabHost, LabHost]:
@@ -119,11 +129,14 @@ def lab() -> Iterator[None]:
 def fleet(lab: None) -> Fleet:
     """The main job, done once for all tests that look at its result."""
     from control.lab.spec import HostSpec
-    from tests.lab import state
+    from tests.lab import planted, state
 
     debian12, debian13, third = make(HostSpec(1, 12), HostSpec(2, 13), HostSpec(3, 12))
     before = {one.name: (state.files(one), state.packages(one)) for one in (debian12, debian13)}
     third.docker("stop")
     names = ",".join(one.name for one in (debian12, debian13, third))
-    first_up = gpuhost("up", "--site", SITE, "--host", names, "--json")
-    return Fleet(debian12, debian13, third, first_up, before)
+    canaries = planted.plant(debian13)
+    with planted.watched(canaries.seen):
+        # As loud as it can be: what is not in this log is in none.
+        first_up = gpuhost("up", "--site", SITE, "--host", names, "--json", ANSIBLE_VERBOSITY="5")
+    return Fleet(debian12, debian13, third, first_up, before, canaries)

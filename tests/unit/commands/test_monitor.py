@@ -28,7 +28,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Runs the command over ways; its exit code and what it printed."""
 
     def run(*ways: Way, **options: Any) -> tuple[int, str]:
-        monkeypatch.setattr(reach, "ways", lambda selection: {way.host: way for way in ways})
+        monkeypatch.setattr(reach, "ways", lambda *_: {way.host: way for way in ways})
         capsys.readouterr()
         code = monitor.monitor(monitor.Options(Target(host=",".join(way.host for way in ways)), **options))
         return code, capsys.readouterr().out

@@ -13,11 +13,15 @@ import pytest
 from invoke import Task
 
 import tasks
+from control import program
 from control.paths import ROOT
 
-COMMANDS: dict[str, Task[Any]] = {name: tasks.ns[name] for name in tasks.ns.task_names}
+#: As `./gpuhost --list` has them.
+COMMANDS: dict[str, Task[Any]] = {name: tasks.ns[name] for name, _ in program._lines(tasks.ns)}
 #: Each command's options with their explanations. Read once: Invoke takes the texts out of a task when it reads them.
-OPTIONS = {context.name: context.help_tuples() for context in tasks.ns.to_contexts()}
+OPTIONS = {
+    name: context.help_tuples() for context in tasks.ns.to_contexts() for name in (context.name, *context.aliases) if name
+}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 #: A terminal of 80 columns, less the longest name and the blanks around it.
 WIDTH = 80 - max(map(len, COMMANDS)) - 6
@@ -41,7 +45,8 @@ def test_a_command_says_in_one_line_what_it_does(name: str) -> None:
 
 @every_command
 def test_the_help_of_a_command_has_an_example(name: str) -> None:
-    assert re.search(rf"Examples?:\s+\./gpuhost {re.escape(name)}\b", words(name))
+    either = re.escape(name).replace(r"\.", "[. ]")
+    assert re.search(rf"Examples?:\s+\./gpuhost {either}\b", words(name))
 
 
 @every_command

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from control import preflight
+from control import given_secrets, preflight
 from tests.unit.planner import edits
 from tests.unit.planner.conftest import snapshot, wishes
 
@@ -104,3 +105,83 @@ def test_a_plan_that_nobody_carries_out_asks_for_no_agreement() -> None:
 )
 def test_what_takes_nothing_away_needs_no_agreement(changes: Any, wish: str, given: Any) -> None:
     assert ids(Host(*changes).examine(given, amdgpu_driver=wish)) == []
+
+
+SECRETS = {"jupyter": {"token": "planted-by-the-site"}}
+
+
+class Sealed(Host):
+    """A host whose services are as they were sealed, and that says which secrets it has otherwise."""
+
+    def __init__(self, differing: list[str], locked: list[str] | None = None) -> None:
+        super().__init__()
+        self.said = {"names": differing, "locked": locked or []}
+        self.snapshot["seals"] = {"services": {"input": "as it was", "items": {}, "sealed_at": ""}}
+
+    def look(self, module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        answer = super().look(module, arguments)
+        return self.said if module == "gpuhost_secrets" else answer
+
+    def ask(self, secrets: Any = SECRETS, **more: Any) -> preflight.Examination:
+        given = {"services_secrets": given_secrets.shape(secrets)}
+        return preflight.examine("gpu01", wishes(**given), self.look, {}, secrets=secrets, **more)
+
+
+def as_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight.seals, "role_input", lambda *_: "as it was")
+
+
+def test_a_secret_that_the_site_changed_makes_the_services_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_sealed(monkeypatch)
+    host = Sealed(["jupyter/token"])
+    result = host.ask()
+    assert result.due["services"] == "the site gives other secrets: jupyter/token"
+    (asked,) = [one for one in host.asked if one["module"] == "gpuhost_secrets"][:1]
+    assert [one["service"] for one in asked["services"]] == ["anythingllm", "jupyter"]
+    assert "services" not in Sealed([]).ask().due
+
+
+def test_nothing_of_a_secret_is_in_what_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = Sealed(["jupyter/token"]).ask()
+    assert "planted" not in json.dumps([result.as_dict(), result.as_result(refuse=True)])
+
+
+def test_who_gives_no_secrets_costs_no_look() -> None:
+    host = Sealed(["jupyter/token"])
+    host.ask(secrets={"jupyter": {}})
+    assert [one for one in host.asked if one["module"] == "gpuhost_secrets"] == []
+
+
+def test_a_key_that_data_is_encrypted_with_is_refused_before_anything_changes() -> None:
+    result = Sealed(["anythingllm/SIG_KEY"], locked=["anythingllm/SIG_KEY"]).ask({"anythingllm": {"SIG_KEY": "k" * 32}})
+    assert ids(result) == ["GH-SECRET-ENCRYPTS"]
+    assert result.due == {}
+
+
+def test_new_secrets_make_the_services_due_and_nothing_else() -> None:
+    host = Sealed([])
+    result = host.ask({}, renewed={"jupyter": ["token"]})
+    assert (ids(result), result.due) == ([], {"services": "new secrets"})
+    assert [one for one in host.asked if one.get("network")] == []
+
+
+def test_a_new_one_is_refused_where_the_site_gives_it() -> None:
+    result = Sealed([]).ask(renewed={"jupyter": ["token"]})
+    assert (ids(result), result.due) == (["GH-SECRET-GIVEN"], {})
+
+
+def test_a_key_is_changed_to_the_sites_by_who_names_it() -> None:
+    given = {"anythingllm": {"SIG_KEY": "k" * 32}}
+    host = Sealed(["anythingllm/SIG_KEY"], locked=["anythingllm/SIG_KEY"])
+    result = host.ask(given, renewed={"anythingllm": ["SIG_KEY"]})
+    assert (ids(result), result.due) == ([], {"services": "new secrets"})
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_service_that_does_not_run_has_nothing_to_renew(sealed: bool) -> None:
+    host = Sealed([])
+    if not sealed:
+        host.snapshot["seals"] = {}
+    enabled = {"services_enabled": ["jupyter"]} if not sealed else {"services_enabled": ["ollama"]}
+    result = preflight.examine("gpu01", wishes(**enabled), host.look, {}, renewed={"jupyter": ["token"]})
+    assert ids(result) == ["GH-SERVICE-ABSENT"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onhost import leftovers, paths
+from onhost import backups, leftovers, paths
 
 ROCM_LIST = "deb [arch=amd64 signed-by=/etc/apt/keyrings/rocm.gpg] https://repo.radeon.com/rocm/apt/6.4.1 noble main\n"
 AMDGPU_LIST = (
@@ -113,8 +113,8 @@ def test_only_root_gets_into_a_backup_and_it_says_what_it_holds(root: Path) -> N
     assert manifest.stat().st_mode & 0o777 == 0o600
     document = json.loads(manifest.read_text())
     assert (document["role"], [one["path"] for one in document["files"]]) == ("rocm", [one["path"] for one in wanted])
-    assert leftovers.backups("rocm") == {f"/{folder.relative_to(root)}": [one["path"] for one in wanted]}
-    assert leftovers.backups("amdgpu") == {}
+    assert backups.of_role("rocm") == {f"/{folder.relative_to(root)}": [one["path"] for one in wanted]}
+    assert backups.of_role("amdgpu") == {}
 
 
 def test_a_second_cleaning_gets_a_folder_of_its_own(root: Path) -> None:
@@ -162,7 +162,7 @@ def test_of_a_link_only_the_link_goes(root: Path) -> None:
     outcome = leftovers.clean("rocm", planned(("/etc/apt/sources.list.d/rocm.list", "source")))
     assert (link.is_symlink(), target.read_text()) == (False, ROCM_LIST)
     kept = root / outcome.backup.lstrip("/") / "etc/apt/sources.list.d/rocm.list"
-    assert (kept.is_symlink(), kept.with_name(f"rocm.list{leftovers.CONTENT}").read_text()) == (True, ROCM_LIST)
+    assert (kept.is_symlink(), kept.with_name(f"rocm.list{backups.CONTENT}").read_text()) == (True, ROCM_LIST)
 
 
 def test_a_link_without_leftovers_stays_a_link_and_bytes_stay_bytes(root: Path) -> None:
@@ -190,5 +190,5 @@ def test_a_link_to_more_than_leftovers_becomes_a_file_with_the_rest(root: Path) 
     assert target.read_text() == theirs + ROCM_LIST, "others may read what the link led to"
     kept = root / outcome.backup.lstrip("/") / "etc/apt/sources.list"
     assert kept.is_symlink()
-    assert kept.with_name(f"sources.list{leftovers.CONTENT}").read_text() == theirs + ROCM_LIST
+    assert kept.with_name(f"sources.list{backups.CONTENT}").read_text() == theirs + ROCM_LIST
     assert leftovers.clean("rocm", wanted).cleaned == []

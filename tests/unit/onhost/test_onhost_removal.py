@@ -342,6 +342,6 @@ def test_removal_says_where_it_set_things_aside_and_leaves_them_there(root: Path
     installed(root, [CONFIG], lambda: write(root, CONFIG["path"]))
     assert removal.remove("other").kept == {}
     outcome = removal.remove("role")
-    assert outcome.kept == {f"backup:{folder}": "holds what gpuhost cleaned: /etc/apt/sources.list.d/rocm.list"}
+    assert outcome.kept == {f"backup:{folder}": "holds what gpuhost changed: /etc/apt/sources.list.d/rocm.list"}
     removal.finish("role", outcome)
     assert (root / folder.lstrip("/") / "etc/apt/sources.list.d/rocm.list").exists()
