@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from control import given_secrets
 from control.paths import ROLES_DIR, ROOT
 from control.roles import ROLES, VERIFY, specification
 
@@ -36,7 +37,8 @@ def role_input(role: str, wishes: dict[str, Any], plan_part: dict[str, Any]) -> 
     :param wishes: rendered public variables of all roles.
     :param plan_part: ``plan["roles"][role]``.
     """
-    own = {name: wishes[name] for name in sorted(specification(role)) if name in wishes}
+    # Whether the host has the site's secrets, only the host can say: preflight asks it.
+    own = {name: wishes[name] for name in sorted(specification(role)) if name in wishes and name != given_secrets.VARIABLE}
     lasting = {key: value for key, value in plan_part.items() if key not in PASSING}
     text = json.dumps([files_digest(role), own, lasting, _site_files(role, wishes)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from . import step_apt, step_build, step_dkms, step_model, step_pip, step_pull
+from . import step_apt, step_archive, step_build, step_dkms, step_model, step_pip, step_pull
 from .report import Report
 
 Spec = dict[str, Any]
@@ -27,6 +27,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "apt": Kind(step_apt.needed, step_apt.run),
     "apt_remove": Kind(step_apt.remove_needed, step_apt.run_remove),
+    "archive": Kind(step_archive.needed, step_archive.run),
     "build": Kind(step_build.needed, step_build.run, step_build.facts),
     "dkms": Kind(step_dkms.needed, step_dkms.run),
     "model": Kind(step_model.needed, step_model.run),

@@ -61,6 +61,11 @@ def backup() -> Path:
     return state() / "backup"
 
 
+def downloads() -> Path:
+    """Archives on their way to the folder of a program; gone when they have arrived."""
+    return state() / "downloads"
+
+
 def stamp_key() -> Path:
     """What containers' stamps of their secrets are made with."""
     return under(places.STAMP_KEY)

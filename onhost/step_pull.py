@@ -19,10 +19,10 @@ STAND_IN_LABEL = "org.gpuhost.stand-in"
 _ERRORS = (
     ("GH-DISK-FULL", r"no space left on device"),
     ("GH-DIGEST", r"verification failed|digest mismatch|does not match (the )?digest|unexpected digest"),
+    ("GH-IMAGE-ARCH", r"no matching manifest"),
     (
         "GH-PULL-NOT-FOUND",
-        r"manifest( for \S+)? (not found|unknown)|manifest unknown|not found: |repository does not exist|"
-        r"pull access denied|no matching manifest",
+        r"manifest( for \S+)? (not found|unknown)|manifest unknown|not found: |repository does not exist|pull access denied",
     ),
 )
 
@@ -33,9 +33,10 @@ def default_engine() -> Engine:
 
 
 def needed(spec: Spec) -> bool:
-    """Whether the image is absent."""
+    """Whether the image is absent, or made for another processor."""
     try:
-        return default_engine().image(spec["image"]) is None
+        found = default_engine().image(spec["image"])
+        return found is None or bool(_foreign(found))
     except EngineError:
         return True
 
@@ -63,7 +64,7 @@ def describe(image: dict[str, Any]) -> dict[str, Any]:
 def run(spec: Spec, report: Report) -> dict[str, Any]:
     """The image is on the host under its name.
 
-    :raises FindingError: ``GH-PULL-NOT-FOUND``, ``GH-PULL-FAILED``, ``GH-DIGEST`` or ``GH-DISK-FULL``.
+    :raises FindingError: ``GH-PULL-NOT-FOUND``, ``GH-PULL-FAILED``, ``GH-IMAGE-ARCH``, ``GH-DIGEST`` or ``GH-DISK-FULL``.
     """
     wanted = image_reference.parse(spec["image"])
     client = default_engine()
@@ -85,7 +86,19 @@ def run(spec: Spec, report: Report) -> dict[str, Any]:
         raise FindingError(*classify(spec["image"], error.message), report.tail()) from error
     if found is None:
         raise FindingError("GH-PULL-FAILED", f"{spec['image']}: pulled, yet the engine does not have it")
+    if other := _foreign(found):
+        # Left here, it would pass for the one that is wanted.
+        client.delete(f"/images/{quote(wanted.local, safe='/:@')}")
+        raise FindingError("GH-IMAGE-ARCH", f"{spec['image']} is made for {other}")
     return {"installed": [], **describe(found)}
+
+
+def _foreign(image: dict[str, Any]) -> str:
+    """What the image is made for where this host is something else: engines also pull what they cannot run."""
+    system, machine = str(image.get("Os") or ""), str(image.get("Architecture") or "")
+    own = default_engine().get("/version")
+    same = (system or own["Os"]) == own["Os"] and (machine or own["Arch"]) == own["Arch"]
+    return "" if same else f"{system}/{machine}, and this host is {own['Os']}/{own['Arch']}"
 
 
 def classify(image: str, message: str) -> tuple[str, str]:

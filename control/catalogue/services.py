@@ -61,10 +61,29 @@ ENTRIES: tuple[Entry, ...] = (
             "check sources_registry_mirrors: the mirror must pass on what it does not have",
         ),
         (
+            "GH-IMAGE-ARCH",
+            "An image for another processor",
+            "no program in it could start here",
+            "have the registry or mirror that the message names hold the image for this host's processor; "
+            "the one that came is removed again",
+        ),
+        (
             "GH-BUILD-FAILED",
             "An image could not be built",
             "its container cannot start",
             "the build's output is in the log; most often a package index was not reached from the build",
+        ),
+        (
+            "GH-DOWNLOAD-FAILED",
+            "A program could not be fetched",
+            "what is to run it cannot start; the part that came is kept, and the next run goes on there",
+            "check that the host reaches the address that the message names, or point the variable for it to your mirror",
+        ),
+        (
+            "GH-UNPACK-FAILED",
+            "A program's archive could not be unpacked",
+            "it came as pinned, and this host cannot read it",
+            "see the line above: a package that unpacks such archives may be missing or broken",
         ),
         (
             "GH-MODEL-FAILED",
@@ -83,6 +102,12 @@ ENTRIES: tuple[Entry, ...] = (
             "A container does not become healthy",
             "its service does not answer as it should",
             "`./gpuhost services logs` shows its last lines",
+        ),
+        (
+            "GH-SERVICE-UNHEALTHY",
+            "A service of the host itself does not come to answer",
+            "it does not say what it says when it works",
+            "`journalctl -u` with the unit that the message names shows its words",
         ),
     ),
     *stopping(

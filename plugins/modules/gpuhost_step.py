@@ -19,7 +19,7 @@ options:
     description: What kind of work it is.
     type: str
     required: true
-    choices: [apt, apt_remove, build, dkms, model, pip, pull]
+    choices: [apt, apt_remove, archive, build, dkms, model, pip, pull]
   spec:
     description: What that kind needs to know (docs/architecture.md, "Long steps").
     type: dict
@@ -75,7 +75,7 @@ def main() -> None:
             "kind": {
                 "type": "str",
                 "required": True,
-                "choices": ["apt", "apt_remove", "build", "dkms", "model", "pip", "pull"],
+                "choices": ["apt", "apt_remove", "archive", "build", "dkms", "model", "pip", "pull"],
             },
             "spec": {"type": "dict", "required": True},
             "wait": {"type": "float", "default": 0},

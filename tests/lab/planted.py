@@ -57,10 +57,11 @@ def plant(host: LabHost) -> Planted:
     password = secrets.token_urlsafe(24)
     PASSWORD_FILE.write_text(f"{password}\n")
     PASSWORD_FILE.chmod(0o600)
-    os.environ["ANSIBLE_VAULT_PASSWORD_FILE"] = str(PASSWORD_FILE)
     path = ROOT / "inventory" / SITE / "host_vars" / host.name / "vault.yml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_closed(yaml.safe_dump({"services_secrets": values}), password))
+    # With it in the environment ansible-vault would not know which of two to encrypt with.
+    os.environ["ANSIBLE_VAULT_PASSWORD_FILE"] = str(PASSWORD_FILE)
     return Planted(values, set())
 
 
@@ -82,7 +83,7 @@ def watched(seen: set[str]) -> Iterator[None]:
     over = threading.Event()
 
     def look() -> None:
-        while not over.wait(0.05):
+        while not over.wait(0.1):
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 with contextlib.suppress(OSError):  # it ended
                     seen.add(path.read_text(errors="replace").replace("\0", " "))

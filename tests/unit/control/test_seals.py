@@ -34,6 +34,13 @@ def test_full_runs_everything_on_a_sealed_host() -> None:
     assert tuple(seals.due(PLAN, sealed(), WISHES, full=True)) == roles.ROLES
 
 
+def test_whether_a_site_gives_secrets_is_asked_of_the_host_and_of_no_seal() -> None:
+    wishes = {**WISHES, "services_secrets": {"jupyter": {"token": {"characters": 32, "plain": True}}}}
+    assert seals.due(PLAN, sealed(), wishes) == {}
+    why = {"services": "the site gives other secrets: jupyter/token"}
+    assert seals.due(PLAN, sealed(), wishes, also=why) == {**why, "verify": "other roles ran"}
+
+
 def test_a_changed_wish_concerns_its_own_role_and_the_proof() -> None:
     wishes = {**WISHES, "rocm_stream": "none"}
     assert seals.due(PLAN, sealed(), wishes) == {"rocm": "what is wanted changed", "verify": "other roles ran"}

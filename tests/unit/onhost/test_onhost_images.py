@@ -31,6 +31,7 @@ def report(root: Path) -> Report:
 def _asked_engine(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (step_pull, step_build):
         monkeypatch.setattr(module, "default_engine", lambda: Engine(engine.socket))
+    engine.answers["GET", "/version"] = (200, {"Os": "linux", "Arch": "amd64"})
 
 
 @pytest.mark.parametrize(
@@ -92,6 +93,7 @@ def test_an_image_by_tag_and_digest_is_pulled_by_digest_and_gets_its_tag(engine:
         ("pull access denied for a/b, repository does not exist or may require 'docker login'", "GH-PULL-NOT-FOUND"),
         ("toomanyrequests: You have reached your pull rate limit.", "GH-PULL-FAILED"),
         ("Get \"https://m/v2/\": x509: certificate signed by unknown authority", "GH-PULL-FAILED"),
+        ("no matching manifest for linux/amd64 in the manifest list entries", "GH-IMAGE-ARCH"),
         ("filesystem layer verification failed for digest sha256:1", "GH-DIGEST"),
         ("write /var/lib/docker/tmp/x: no space left on device", "GH-DISK-FULL"),
     ],
@@ -104,6 +106,25 @@ def test_a_registry_s_words_become_findings(engine: FakeEngine, report: Report, 
         step_pull.run({"image": "a/b:x"}, report)
     assert caught.value.id == id
     assert message in caught.value.seen
+
+
+def test_an_image_for_another_processor_is_refused_and_does_not_stay(engine: FakeEngine, report: Report) -> None:
+    """The engine takes it, since the registry offers it without saying for what it is."""
+    engine.answers["POST", "/images/create"] = (200, [{"status": "Status: Downloaded"}])
+    engine.answers["GET", "/images/a/b:x/json"] = (200, {"Id": "sha256:1", "Os": "linux", "Architecture": "arm64"})
+    engine.answers["DELETE", "/images/a/b:x"] = (200, [])
+    assert step_pull.needed({"image": "a/b:x"}), "what is there cannot run here"
+    with pytest.raises(FindingError) as caught:
+        step_pull.run({"image": "a/b:x"}, report)
+    assert caught.value.id == "GH-IMAGE-ARCH"
+    assert caught.value.seen == "a/b:x is made for linux/arm64, and this host is linux/amd64"
+    assert "DELETE /images/a/b:x" in engine.asked
+
+
+@pytest.mark.parametrize("image", [{"Os": "linux", "Architecture": "amd64"}, {"Os": "", "Architecture": ""}, {}])
+def test_an_image_for_this_processor_is_there(engine: FakeEngine, image: dict[str, str]) -> None:
+    engine.answers["GET", "/images/a/b:x/json"] = (200, {"Id": "sha256:1", **image})
+    assert not step_pull.needed({"image": "a/b:x"})
 
 
 @pytest.fixture

@@ -1,0 +1,184 @@
+"""A service of the host itself: exchanged with a way back, also when the exchange is interrupted."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onhost import host_service
+from onhost.finding import FindingError
+from onhost.host_service import HostService
+
+UNIT = "gpuhost-app.service"
+SOCKET = "gpuhost-app-bridge.socket"
+FOLDER = "etc/systemd/system"
+
+
+def text(version: str) -> str:
+    return f"[Service]\nExecStart=/opt/app/{version}\n[Install]\nWantedBy=multi-user.target\n"
+
+
+class Systemd:
+    """Runs what is enabled and started; the service answers with the version in its file, unless that is broken."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.enabled: set[str] = set()
+        self.active: set[str] = set()
+        self.restarts = 0
+        self.calls: list[tuple[str, ...]] = []
+        systemd = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:  # http.server's name
+                said = systemd.version()
+                self.send_response(200 if said else 503)
+                self.end_headers()
+                self.wfile.write(f'{{"version": "{said}"}}'.encode())
+
+            def log_message(self, *arguments: Any) -> None:
+                """Quiet."""
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def version(self) -> str:
+        path = self.root / FOLDER / UNIT
+        there = path.read_text() if path.exists() and UNIT in self.active else ""
+        return "" if not there or "broken" in there else there.split("/opt/app/")[1].split("\n")[0]
+
+    def run(self, *argv: str) -> str:
+        self.calls.append(argv)
+        if argv[0] == "journalctl":
+            return "the last words of the program\n"
+        verb, units = argv[1], {word for word in argv[2:] if not word.startswith("-")}
+        if verb == "enable":
+            self.enabled |= units
+            self.active |= units if "--now" in argv else set()
+        elif verb == "disable":
+            self.enabled -= units
+            self.active -= units if "--now" in argv else set()
+        elif verb == "restart":
+            self.active |= units
+            self.restarts += 1
+        elif verb == "show":
+            broken = "broken" in ((self.root / FOLDER / UNIT).read_text() if (self.root / FOLDER / UNIT).exists() else "")
+            state = "inactive" if UNIT not in self.active else "failed" if broken else "active"
+            fields = {"ActiveState": state, "UnitFileState": "enabled" if UNIT in self.enabled else "disabled"}
+            return fields.get(argv[2].removeprefix("--property="), "")
+        return ""
+
+
+@pytest.fixture
+def systemd(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd]:
+    fake = Systemd(root)
+    monkeypatch.setattr(host_service, "_run", fake.run)
+    yield fake
+    fake.close()
+
+
+def service(systemd: Systemd, version: str, **more: str) -> HostService:
+    return HostService(UNIT, {UNIT: text(version), **more}, {"url": systemd.url, "contains": '"version"'})
+
+
+def test_it_runs_starts_at_boot_and_is_left_alone_afterwards(systemd: Systemd, root: Path) -> None:
+    assert service(systemd, "1").settle(5)
+    assert (systemd.version(), systemd.enabled, systemd.restarts) == ("1", {UNIT}, 1)
+    assert (root / FOLDER / UNIT).stat().st_mode & 0o777 == 0o644
+    assert not service(systemd, "1").settle(5)
+    assert systemd.restarts == 1
+
+
+@pytest.mark.parametrize("trouble", ["stopped", "disabled", "edited"])
+def test_what_somebody_changed_is_put_right(systemd: Systemd, root: Path, trouble: str) -> None:
+    service(systemd, "1").settle(5)
+    if trouble == "stopped":
+        systemd.active.clear()
+    elif trouble == "disabled":
+        systemd.enabled.clear()
+    else:
+        (root / FOLDER / UNIT).write_text(text("mine"))
+    assert service(systemd, "1").settle(5, check=True)
+    assert service(systemd, "1").settle(5)
+    assert (systemd.version(), systemd.enabled) == ("1", {UNIT})
+
+
+def test_one_that_does_not_come_up_gives_way_to_the_one_before(systemd: Systemd, root: Path) -> None:
+    service(systemd, "1").settle(5)
+    with pytest.raises(FindingError) as caught:
+        service(systemd, "broken").settle(5)
+    assert caught.value.id == "GH-SERVICE-UNHEALTHY"
+    assert "the one before it runs again" in caught.value.seen
+    assert "the last words of the program" in caught.value.seen
+    assert (systemd.version(), (root / FOLDER / UNIT).read_text()) == ("1", text("1"))
+
+
+def test_the_first_one_that_does_not_come_up_leaves_nothing_running(systemd: Systemd, root: Path) -> None:
+    with pytest.raises(FindingError, match="there was none before it"):
+        service(systemd, "broken").settle(5)
+    assert not (root / FOLDER / UNIT).exists()
+    assert (systemd.active, systemd.enabled) == (set(), set())
+
+
+def test_one_that_says_nothing_is_given_up_when_its_time_is_over(systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+    service(systemd, "1").settle(5)
+    monkeypatch.setattr(HostService, "answers", lambda self: False)
+    with pytest.raises(FindingError):
+        service(systemd, "2").settle(0.2)
+    assert systemd.version() == "1"
+
+
+def test_an_exchange_that_was_interrupted_still_knows_the_one_before(
+    systemd: Systemd, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service(systemd, "1").settle(5)
+
+    def killed(self: HostService, patience: float) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cut:
+        cut.setattr(HostService, "_comes_to_answer", killed)
+        with pytest.raises(KeyboardInterrupt):
+            service(systemd, "broken").settle(5)
+    assert (root / FOLDER / UNIT).read_text() == text("broken")
+    with pytest.raises(FindingError, match="the one before it runs again"):
+        service(systemd, "broken").settle(5)
+    assert systemd.version() == "1"
+
+
+def test_units_beside_it_come_and_go_with_it(systemd: Systemd, root: Path) -> None:
+    service(systemd, "1").settle(5)
+    with pytest.raises(FindingError):
+        service(systemd, "broken", **{SOCKET: "[Socket]\n[Install]\n"}).settle(5)
+    assert not (root / FOLDER / SOCKET).exists()
+    service(systemd, "2", **{SOCKET: "[Socket]\n[Install]\n"}).settle(5)
+    assert systemd.enabled == {UNIT, SOCKET}
+
+
+def test_it_can_be_stopped_for_another_and_started_again(systemd: Systemd) -> None:
+    one = service(systemd, "1")
+    assert not one.stop()
+    one.settle(5)
+    assert one.stop()
+    assert (systemd.version(), systemd.enabled) == ("", set())
+    one.start()
+    assert (systemd.version(), systemd.enabled) == ("1", {UNIT})
+
+
+@pytest.mark.parametrize(
+    ("health", "well"),
+    [({"json": {"version": "1"}}, True), ({"json": {"version": "2"}}, False), ({"contains": "nothing of it"}, False)],
+)
+def test_health_is_what_it_says(systemd: Systemd, health: dict[str, Any], well: bool) -> None:
+    service(systemd, "1").settle(5)
+    assert HostService(UNIT, {UNIT: text("1")}, {"url": systemd.url, **health}).answers() is well
