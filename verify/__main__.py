@@ -160,7 +160,7 @@ def _torch(options: argparse.Namespace) -> int:
         "version": seen.get("version"),
     }
     row.update(
-        gpu=bool(seen.get("devices")),
+        gpu=bool(seen.get("devices")) or seen.get("at") == "devices",
         override=(seen.get("environment") or {}).get("HSA_OVERRIDE_GFX_VERSION"),
     )
     results = judge_place(row, seen, len(seen.get("devices") or []), False, None)

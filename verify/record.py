@@ -5,7 +5,6 @@ The rest of a host's record is the snapshot. Shape: `docs/info.md`.
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import re
@@ -18,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .checks import pytorch_worker
+from .checks import interpreters, pytorch, pytorch_worker
 from .checks.context import Ran, run
 from .checks.rocm import PATH, SECONDS
 from .parsers import amd_smi, dkms, lspci, rocm_smi, rocminfo
@@ -111,15 +110,8 @@ def gpu_lines(text: str) -> list[str]:
 def torch_of(place: Mapping[str, Any], user: str | None) -> dict[str, Any]:
     """`{where, python, user, seen}`: what PyTorch says and computes there, in the shape of its worker, or `{error}`."""
     done = ask_torch(str(place["python"]), place.get("environment") or {}, user)
-    return {"where": place["where"], "python": place["python"], "user": user or "root", "seen": answer(done)}
-
-
-def answer(done: Ran) -> dict[str, Any]:
-    """The worker's document: its last line. Where there is none, the end of what was said instead."""
-    try:
-        return dict(json.loads(done.out.strip().splitlines()[-1]))
-    except (ValueError, IndexError, TypeError):
-        return {"error": done.error or done.last_line or f"no answer, exit status {done.rc}"}
+    seen = {**interpreters.read(done), "stopped": pytorch.stopped(done)}
+    return {"where": place["where"], "python": place["python"], "user": user or "root", "seen": seen}
 
 
 def ask_torch(python: str, environment: Mapping[str, str], user: str | None) -> Ran:

@@ -204,6 +204,10 @@ def _torch(places: list[Mapping[str, Any]], snapshot: Mapping[str, Any]) -> Iter
         if trouble:
             yield BAD, "PyTorch", escape(f"{place['python']}: {trouble}")
             continue
+        if seen.get("at"):
+            yield BAD, "PyTorch", escape(f"{place['python']}: {_stopped(seen)}")
+        if "version" not in seen:
+            continue
         built = {"rocm": f"ROCm {seen.get('hip')}", "cuda": f"CUDA {seen.get('cuda')}: no AMD GPU is visible to it"}
         names = ", ".join(f"{one['name']} ({one['gfx']})" for one in seen["devices"]) or seen.get("device_error") or "none"
         kind = built.get(seen["build"], "processors alone")
@@ -214,6 +218,13 @@ def _torch(places: list[Mapping[str, Any]], snapshot: Mapping[str, Any]) -> Iter
             yield mark, "PyTorch", escape(f"on {_device(device, seen, snapshot)}: {words}")
     if not places:
         yield NONE, "PyTorch", "none on the host"
+
+
+def _stopped(seen: Mapping[str, Any]) -> str:
+    """Where a PyTorch that hung or died was."""
+    at = seen["at"]
+    doing = {"import": "being imported", "devices": "looking for GPUs"}.get(str(at)) or f"computing {at[1]} on {at[0]}"
+    return f"{seen.get('stopped') or 'ended'} while {doing}"
 
 
 def _device(device: str, seen: Mapping[str, Any], snapshot: Mapping[str, Any]) -> str:

@@ -119,7 +119,7 @@ def floor(ctx: Context, consumer: str, minimum: str | None) -> list[Finding]:
             return []
         seen = f"{consumer} asks for driver {minimum} or newer; here is {at_work.version}"
         return [ctx.finding("GH-DRIVER-FLOOR", seen, **_newer(ctx, minimum))]
-    running, base = kernels.upstream(kernels.running(ctx)), _base_of(ctx, minimum)
+    running, base = kernels.upstream(kernels.running(ctx)), base_of(ctx, minimum)
     if running is None or base is None or kernels.series(running) >= base:
         return []
     kernel = kernels.series(running)
@@ -134,7 +134,7 @@ def _newer(ctx: Context, minimum: str) -> dict[str, str]:
     return {"version": str(rows[0].version)} if rows else {}
 
 
-def _base_of(ctx: Context, minimum: str) -> Version | None:
+def base_of(ctx: Context, minimum: str) -> Version | None:
     """The series of the kernel that the oldest driver from ``minimum`` on was made from."""
     rows = [row for row in ctx.table.drivers if row.version and row.kernel_base and Version(row.version) >= Version(minimum)]
     oldest = min(rows, key=lambda row: Version(str(row.version)), default=None)

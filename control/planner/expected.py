@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from control.planner import services
+from control.planner import compat, services
 from control.planner.model import SCHEMA, Context, Gpu, Outcome
 from verify import places
 
@@ -18,14 +18,25 @@ def decide(ctx: Context) -> Outcome:
         "system": ctx.system.id,
         "simulated": ctx.simulated,
         "level": ctx.wishes["verify_level"],
-        "gpus": [{"pci": gpu.pci, "gfx": gpu.gfx, "name": gpu.name, "rates": _rates(ctx, gpu)} for gpu in ctx.used],
-        "driver": _driver(driver),
+        "gpus": [_gpu(ctx, gpu) for gpu in ctx.used],
+        "driver": _driver(ctx, driver),
         "access": _access(ctx),
         "rocm": {"stream": rocm["stream"], "tools": list(rocm["tools"])},
         "torch": _torch(ctx),
         "services": _services(ctx),
     }
     return Outcome({"prefix": places.OPT, "file": places.EXPECTED, "expected": expected})
+
+
+def _gpu(ctx: Context, gpu: Gpu) -> dict[str, Any]:
+    """``parts``: how many devices programs see of it; an Instinct can be partitioned."""
+    return {
+        "pci": gpu.pci,
+        "gfx": gpu.gfx,
+        "name": gpu.name,
+        "parts": max(1, len(gpu.nodes)),
+        "rates": _rates(ctx, gpu),
+    }
 
 
 def _rates(ctx: Context, gpu: Gpu) -> dict[str, float]:
@@ -35,9 +46,12 @@ def _rates(ctx: Context, gpu: Gpu) -> dict[str, float]:
     return {f"gemm_{'float8_e4m3fn' if name == 'float8' else name}": value for name, value in floors.items()}
 
 
-def _driver(part: dict[str, Any]) -> dict[str, Any]:
-    """``signed``: the kernel takes signed modules only, and this one is built on the host."""
+def _driver(ctx: Context, part: dict[str, Any]) -> dict[str, Any]:
+    """``signed``: the kernel takes signed modules only, and this one is built here. ``rocm``: what AMD's goes with."""
+    at_work = compat.driver_at_work(ctx)
+    row = ctx.table.driver_by_version(at_work.version) if at_work.kind == "dkms" and at_work.version else None
     return {
+        "rocm": row.rocm.model_dump() if row and row.rocm else None,
         "source": part["kind"],
         "module": part["module"],
         "version": part["version"],
@@ -71,6 +85,7 @@ def _torch(ctx: Context) -> list[dict[str, Any]]:
                 "version": part["version"],
                 "gpu": part["build"] == "rocm",
                 "override": None,
+                "driver_min": _driver_min(ctx, _wheel(ctx, part)),
                 "environment": part["environment"],
             }
         )
@@ -91,8 +106,22 @@ def _in_container(ctx: Context, container: dict[str, Any]) -> dict[str, Any]:
         "version": base.torch or ctx.table.torch_rows("cpu")[0].version,
         "gpu": bool(container["devices"]),
         "override": container["override"],
+        "driver_min": _driver_min(ctx, base.driver_min),
         "environment": {},
     }
+
+
+def _wheel(ctx: Context, part: dict[str, Any]) -> str | None:
+    """The oldest driver that the host's wheel asks for."""
+    return next((row.driver_min for row in ctx.table.torch if row.id == part["row"]), None)
+
+
+def _driver_min(ctx: Context, version: str | None) -> dict[str, Any] | None:
+    """A release of AMD's driver, and the kernel that carries as new a one of its own."""
+    if version is None:
+        return None
+    base = compat.base_of(ctx, version)
+    return {"version": version, "kernel": str(base) if base else None}
 
 
 def _services(ctx: Context) -> list[dict[str, Any]]:
@@ -110,6 +139,7 @@ def _services(ctx: Context) -> list[dict[str, Any]]:
                 "health": {"path": row.health.path, **wanted},
                 "gpu": bool(container["devices"]),
                 "override": container["override"],
+                "driver_min": _driver_min(ctx, services.with_gpu(ctx, row).driver_min) if container["devices"] else None,
                 "devices": container["devices"],
                 "groups": container["groups"],
                 "model": models[0] if models else None,

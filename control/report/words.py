@@ -9,6 +9,7 @@ AREAS = {
     "system": "System",
     "access": "Device access",
     "driver": "Driver",
+    "health": "Health of the cards",
     "rocm": "ROCm tools",
     "containers": "Containers",
     "services": "Services",

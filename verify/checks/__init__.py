@@ -46,18 +46,20 @@ class Check:
         return import_module(f".{self.module}", __name__)
 
 
+_ENGINE = ("containers", "driver", "services")
 _TORCH = ("torch", "containers", "driver", "services")
 
 CHECKS = (
     Check("system", "system", "the machine the plan was made for"),
     Check("access", "access", "who may open the GPU's devices"),
-    Check("driver", "driver", "the kernel driver and its GPUs"),
+    Check("driver", "driver", "the kernel driver and its GPUs", ("health",)),
+    Check("health", "health", "the cards: links, temperatures, clocks, and troubles since boot", ("driver",)),
     Check("rocm", "rocm", "ROCm's tools, and overrides", ("driver",), seconds=10),
     Check("containers", "containers", "the services' containers", ("services",)),
     Check("services", "services", "the services by what they say", ("containers",)),
     Check("wiring", "wiring", "services reaching each other", ("containers", "services")),
-    Check("generate", "generate", "Ollama at work, on the planned processor", ("containers", "services"), seconds=20),
-    Check("torch", "pytorch", "PyTorch: build, devices, numbers", ("containers", "driver", "services"), seconds=20),
+    Check("generate", "generate", "Ollama at work, on the planned processor", _ENGINE, seconds=20),
+    Check("torch", "pytorch", "PyTorch: build, devices, numbers", _ENGINE, seconds=20),
     *(Check(part.name, part.name, part.about, _TORCH, part.seconds, part.level) for part in levels.PARTS),
 )
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from ..engine import EngineError
 from ..result import Result, compare, judged
+from . import inside
 from .context import Context
 from .inspection import OVERRIDE, STAND_IN, look, setting
 
@@ -36,7 +37,8 @@ def _container(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
         image = ctx.engine.image(row["image"]) or {}
     except EngineError:
         image = {}
-    return {**look(found), "planned_image_id": image.get("Id"), "log": _log(row["container"], found, ctx)}
+    own = {"planned_image_id": image.get("Id"), "log": _log(row["container"], found, ctx)}
+    return {**look(found), **own, "inside": inside.look(row, found, ctx)}
 
 
 def _log(name: str, found: dict[str, Any], ctx: Context) -> str:
@@ -88,7 +90,8 @@ def _service(row: dict[str, Any], saw: dict[str, Any]) -> list[Result]:
     running = _running(row, saw)
     if not saw["exists"]:
         return [running]
-    return [running, _healthy(row, saw), _image(row, saw), *_confinement(row, saw), *_plan(row, saw)]
+    plan = [*_confinement(row, saw), *_plan(row, saw)]
+    return [running, _healthy(row, saw), _image(row, saw), *plan, *inside.judge(row, saw.get("inside"))]
 
 
 def _running(row: dict[str, Any], saw: dict[str, Any]) -> Result:
@@ -224,7 +227,13 @@ def _plan(row: dict[str, Any], saw: dict[str, Any]) -> list[Result]:
 
 def _override(row: dict[str, Any], saw: dict[str, Any], fix: str) -> Result:
     seen, wanted = saw["environment"].get(OVERRIDE), row.get("override")
-    if seen == "":
+    single = {name: value for name, value in saw["environment"].items() if name != OVERRIDE}
+    if single:
+        # Ollama's form for one GPU of several, with its number at the end.
+        name, value = next(iter(single.items()))
+        seen = f"{name}={value}"
+        why = f"{seen} is set in {row['container']} and not planned: that one GPU gets another target's code."
+    elif seen == "":
         why = (
             f"{OVERRIDE} is set to nothing in {row['container']}: ROCm takes that for a target and fails "
             "with an invalid ISA."

@@ -10,6 +10,8 @@ from .context import Context
 from .driver_module import LOADED, LOG, as_part
 
 SIMULATED = "simulated: the GPU is a made-up tree of files, no driver took part"
+#: The kernel's own words about a card that did not come up.
+START = "health.log.starts"
 #: How the kernel shows a switch, and how people write one.
 ON, OFF = {"y", "1", "on", "true"}, {"n", "0", "off", "false"}
 
@@ -107,7 +109,7 @@ def _nodes(seen: dict[str, Any], expected: dict[str, Any]) -> Result:
         why=f"The driver offers {found} of {wanted} GPUs for computing{cpu_alone}: "
         "it is loaded, but could not bring the device up.",
         next=LOG,
-        needs=(LOADED,),
+        needs=(LOADED, START),
     )
 
 
@@ -139,5 +141,5 @@ def _bound(gpu: dict[str, Any], seen: dict[str, Any], module: str) -> Result:
         f"{'bound to ' + str(bound) if bound else 'bound to no driver' if row else 'gone'}: "
         "it is not at hand for computing on this host.",
         next="`lspci -k` shows what holds it; a card handed to a virtual machine is bound to vfio-pci.",
-        needs=(LOADED,),
+        needs=(LOADED, START),
     )

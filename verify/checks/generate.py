@@ -10,7 +10,10 @@ from typing import Any
 from ..engine import EngineError
 from ..parsers import ollama_log
 from ..result import Result, judged, unverifiable
+from . import fallback
 from .context import Context, fetch, run
+from .inside import causes
+from .inspection import driver_of
 
 SECONDS = 180
 
@@ -39,6 +42,7 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
         "call": call,
         "loaded": _loaded(loaded.body, _model(row)),
         "log": _log(row["container"], ctx),
+        "driver": driver_of(ctx.snapshot),
     }
 
 
@@ -141,9 +145,9 @@ def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
         ok,
         seen=placed,
         wanted=wanted,
-        why=_misplaced(loaded, seen["log"]),
-        next=_place(loaded, row),
-        needs=("generate.ollama.text", "generate.ollama.discovery"),
+        why=_misplaced(row, loaded, seen),
+        next=_place(loaded, row, seen),
+        needs=("generate.ollama.text", "generate.ollama.discovery", *causes(row["name"])),
     )
 
 
@@ -155,21 +159,28 @@ def _not_here(row: dict[str, Any], seen: dict[str, Any]) -> str:
     return ""
 
 
-def _misplaced(loaded: dict[str, Any], log: dict[str, Any]) -> str:
-    said = f" Its log says: {_reason(log)}" if log.get("reasons") else ""
+def _cause(row: dict[str, Any], seen: dict[str, Any]) -> fallback.Cause:
+    return fallback.cause(seen["log"].get("reasons") or [], seen.get("driver"), row.get("driver_min"))
+
+
+def _misplaced(row: dict[str, Any], loaded: dict[str, Any], seen: dict[str, Any]) -> str:
+    if not row.get("gpu"):
+        return "Ollama has the model in GPU memory, and the plan has no GPU for it."
     if not loaded["size_vram"]:
-        return f"Ollama runs the model on the CPU, at about a tenth of the GPU's speed, and reports no error.{said}"
+        return (
+            "Ollama runs the model on the CPU, at about a tenth of the GPU's speed, and reports no error: "
+            f"{_cause(row, seen).words}. {_said(seen['log'])}"
+        )
     part = 100 * loaded["size_vram"] // max(1, loaded["size"])
-    return f"Only {part} % of the model is in GPU memory: the rest in RAM sets the speed.{said}"
+    return f"Only {part} % of the model is in GPU memory: the rest in RAM sets the speed. {_said(seen['log'])}"
 
 
-def _place(loaded: dict[str, Any], row: dict[str, Any]) -> str:
+def _place(loaded: dict[str, Any], row: dict[str, Any], seen: dict[str, Any]) -> str:
+    if not row.get("gpu"):
+        return "Run `gpuhost up` again: it starts it without devices."
     if loaded["size_vram"]:
         return "Use a smaller model or a smaller context (OLLAMA_CONTEXT_LENGTH), or free the GPU's memory."
-    return (
-        f"docker logs {row['container']} 2>&1 | grep -iE 'inference compute|gpu|rocm'; `gpuhost verify "
-        "containers access` names a wrong group."
-    )
+    return _cause(row, seen).step.format(name=row["container"])
 
 
 def _processor(log: dict[str, Any]) -> str | None:
@@ -178,10 +189,9 @@ def _processor(log: dict[str, Any]) -> str | None:
     return None if chosen is None else "gpu" if chosen else "cpu"
 
 
-def _reason(log: dict[str, Any]) -> str:
+def _said(log: dict[str, Any]) -> str:
     """The first reason in the log, as Ollama wrote it."""
-    reasons = log.get("reasons") or [{"text": "it does not say why"}]
-    return str(reasons[0]["text"])[:300]
+    return f"Its log says: {str(log['reasons'][0]['text'])[:300]}" if log.get("reasons") else ""
 
 
 def _discovery(row: dict[str, Any], seen: dict[str, Any]) -> Result:
@@ -198,7 +208,11 @@ def _discovery(row: dict[str, Any], seen: dict[str, Any]) -> Result:
         found == wanted,
         seen=found,
         wanted=wanted,
-        why=f"Ollama found {'no GPU' if found == 'cpu' else 'a GPU'} at its start: {_reason(log)}",
-        next=f"docker logs {row['container']} 2>&1 | grep -iE 'inference compute|gpu|rocm'",
-        needs=("containers.ollama.running",),
+        why=f"Ollama found no GPU at its start: {_cause(row, seen).words}. {_said(log)}"
+        if found == "cpu"
+        else "Ollama found a GPU at its start, and the plan has none for it.",
+        next=_cause(row, seen).step.format(name=row["container"])
+        if found == "cpu"
+        else "Run `gpuhost up` again: it starts it without devices.",
+        needs=(*causes(row["name"]), "driver.kfd.gpus"),
     )

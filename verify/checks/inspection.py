@@ -18,6 +18,13 @@ def stand_in(inspected: Mapping[str, Any]) -> str | None:
     return labels.get(STAND_IN_LABEL)
 
 
+def driver_of(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """The amdgpu that is loaded: AMD's own has a version, the kernel's has the kernel's release."""
+    kernel = snapshot.get("kernel") or {}
+    module = (kernel.get("modules") or {}).get("amdgpu") or {}
+    return {"in_tree": module.get("in_tree"), "version": module.get("version"), "release": kernel.get("release")}
+
+
 def setting(value: str | None) -> str:
     """An environment variable as a result shows it: not set and set to nothing are two things."""
     return "not set" if value is None else value or "set to nothing"

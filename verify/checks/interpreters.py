@@ -14,6 +14,18 @@ HOME = Path(__file__).resolve().parents[1]
 #: A place's interpreter needs this much longer than the work that it starts and ends itself.
 MARGIN = 20
 
+#: ROCm installation FAQ and system requirements: hangs with several GPUs where the IOMMU translates.
+HANG = (
+    "sudo dmesg | grep -iE 'amdgpu|iommu|ring|timeout|fault'. Where the IOMMU translates every transfer, they can "
+    "hang: `iommu=pt` on the kernel's command line, which `amdgpu_kernel_parameters: auto` sets, lets the GPUs pass. Else "
+    "reboot, and take the card out of use if it hangs again."
+)
+
+
+def gpus(expected: dict[str, Any]) -> int:
+    """How many devices torch is to see: a card that is partitioned is as many as it has parts."""
+    return sum(gpu.get("parts") or 1 for gpu in expected.get("gpus") or [])
+
 
 def ask(row: dict[str, Any], words: list[str], ctx: Context, seconds: float) -> dict[str, Any]:
     """What ``python -m verify <words> --json`` says in a place; ``{"error"}`` where nothing came of it."""
@@ -42,12 +54,15 @@ def mounted_at(home: Path, mounts: list[dict[str, Any]]) -> Path | None:
 
 def read(done: Ran) -> dict[str, Any]:
     """What a worker, or a verify that ran it, printed; pure."""
-    try:
-        said = json.loads(done.out.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        return {"error": done.error or done.last_line or f"no output, exit status {done.rc}"}
-    seen: dict[str, Any] = said.get("seen", said)
-    return seen
+    for line in reversed(done.out.splitlines()):
+        try:
+            said = json.loads(line)
+        except ValueError:  # a library's remark
+            continue
+        if isinstance(said, dict):
+            seen: dict[str, Any] = said.get("seen", said)
+            return seen
+    return {"error": done.error or done.last_line or f"no output, exit status {done.rc}"}
 
 
 def described(row: dict[str, Any]) -> str:

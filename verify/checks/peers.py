@@ -6,7 +6,7 @@ from typing import Any
 
 from ..compute import peers
 from ..result import Result
-from . import rate, work
+from . import interpreters, rate, work
 from .context import Context
 from .work import Judged
 
@@ -33,11 +33,11 @@ def judge_measure(name: str, where: str, seen: dict[str, Any], against: dict[str
     what = WHAT[name]
     if "raised" in seen:
         why = f"{what[0].upper()}{what[1:]} {where} failed: {seen['raised']}. Programs on several GPUs stop or hang there."
-        return Judged(False, seen["raised"], "right values", why, work.HANG)
+        return Judged(False, seen["raised"], "right values", why, interpreters.HANG)
     if seen["wrong"]:
         shown = f"{seen['wrong']} of {seen['of']} elements wrong"
         why = f"After {what} {where}, {shown}: what is trained on several GPUs is worthless."
-        return Judged(False, shown, "right values", why, work.HANG)
+        return Judged(False, shown, "right values", why, interpreters.HANG)
     due = rate.history(name, against)
     found = rate.compared(f"{what[0].upper()}{what[1:]} {where} reaches", seen, [due] if due else [])
     return found if due else Judged(True, found.seen, "right values", "", "")

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Any
 
 from ..result import Result, compare, failed, judged, unverifiable
-from . import interpreters
-from .context import Context, run
-from .inspection import OVERRIDE, setting
+from . import interpreters, torch_fit
+from .context import Context, Ran, run
+from .inside import causes
+from .inspection import OVERRIDE, driver_of, setting
 
 # Importing torch from a cold disk takes half a minute on a slow host; a HIP initialisation that hangs takes
 # for ever.
@@ -35,7 +37,14 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
         for row in expected.get("torch") or []
     }
     stand_ins = {where: ctx.stand_in(where) for where in found if where != "host"}
-    return {"simulated": ctx.simulated, "places": found, "stand_ins": stand_ins}
+    gpus = ctx.snapshot.get("gpus")
+    return {
+        "simulated": ctx.simulated,
+        "places": found,
+        "stand_ins": stand_ins,
+        "driver": driver_of(ctx.snapshot),
+        "gpus": [gpu for gpu in gpus if gpu.get("amd")] if isinstance(gpus, list) else [],
+    }
 
 
 def look_here() -> dict[str, Any]:
@@ -43,18 +52,30 @@ def look_here() -> dict[str, Any]:
     limit.
     """
     argv = [sys.executable, "-m", f"{__package__}.pytorch_worker"]
-    return interpreters.read(run(argv, SECONDS, cwd=str(interpreters.HOME.parent)))
+    done = run(argv, SECONDS, cwd=str(interpreters.HOME.parent))
+    return {**interpreters.read(done), "stopped": stopped(done)}
+
+
+def stopped(done: Ran) -> str:
+    """How a worker ended that did not come to its end; empty for one that did. ROCm ends a process whose kernel faults."""
+    if done.rc == 0:
+        return ""
+    how = f"signal {signal.Signals(-done.rc).name}" if done.rc is not None and done.rc < 0 else f"exit status {done.rc}"
+    return done.error or (f"{how}: {done.err.strip().splitlines()[-1][:300]}" if done.err.strip() else how)
 
 
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     """For each place: build, version, devices and override against the plan, and numbers on every device."""
-    gpus = len(expected.get("gpus") or [])
     services = {row["container"]: row["name"] for row in expected.get("services") or []}
     results: list[Result] = []
     for row in expected.get("torch") or []:
         saw, where = seen["places"].get(row["where"]) or {"error": "not looked at"}, row["where"]
-        row = {**row, "service": services.get(where, where)}
-        results += judge_place(row, saw, gpus, seen["simulated"], seen["stand_ins"].get(where))
+        row, stand_in = {**row, "service": services.get(where, where)}, seen["stand_ins"].get(where)
+        place = judge_place(row, saw, interpreters.gpus(expected), seen["simulated"], stand_in)
+        if row.get("gpu") and "version" in saw:
+            reason = interpreters.no_gpu_here(seen["simulated"], stand_in)
+            place += _at_hand(torch_fit.judge(row, saw, seen, expected), reason)
+        results += place
     return results
 
 
@@ -63,20 +84,19 @@ def judge_place(row: dict[str, Any], saw: dict[str, Any], gpus: int, simulated: 
     imported = _imported(row, saw)
     if imported.status != "pass":
         return [imported]
-    results = [
-        imported,
-        _version(row, saw, stand_in),
-        _build(row, saw, simulated, stand_in),
-        _override(row, saw),
-    ]
+    results = [imported, _version(row, saw, stand_in), _build(row, saw, simulated, stand_in), _override(row, saw)]
     results += [_computed(row, saw, "cpu", name) for name in SAMPLES]
     if not row.get("gpu"):
         return results
     devices = [f"cuda:{index}" for index in range(max(gpus, len(saw["devices"])))]
     on_gpu = [_available(row, saw), _count(row, saw, gpus)]
     on_gpu += [_computed(row, saw, device, name) for device in devices for name in SAMPLES]
-    reason = interpreters.no_gpu_here(simulated, stand_in)
-    return results + ([unverifiable(r.id, reason, seen=r.seen, wanted=r.wanted) for r in on_gpu] if reason else on_gpu)
+    return results + _at_hand(on_gpu, interpreters.no_gpu_here(simulated, stand_in))
+
+
+def _at_hand(results: list[Result], reason: str) -> list[Result]:
+    """These, or where no GPU can be shown to work nothing of them, with the reason."""
+    return [unverifiable(r.id, reason, seen=r.seen, wanted=r.wanted) for r in results] if reason else results
 
 
 def _id(row: dict[str, Any], property: str) -> str:
@@ -84,8 +104,8 @@ def _id(row: dict[str, Any], property: str) -> str:
 
 
 def _imported(row: dict[str, Any], saw: dict[str, Any]) -> Result:
-    said = saw.get("import_error") or saw.get("error")
-    trouble = "cannot be imported" if saw.get("import_error") else "could not be looked at"
+    said = saw.get("import_error") or saw.get("error") or (saw.get("stopped") if saw.get("at") == "import" else "")
+    trouble = "could not be looked at" if saw.get("error") else "cannot be imported"
     needs = () if row["where"] == "host" else (f"containers.{row['service']}.running",)
     return judged(
         _id(row, "import"),
@@ -167,18 +187,22 @@ def _override(row: dict[str, Any], saw: dict[str, Any]) -> Result:
 
 
 def _available(row: dict[str, Any], saw: dict[str, Any]) -> Result:
-    said = saw.get("device_error")
+    said, looking = saw.get("device_error"), saw.get("at") == "devices"
+    why = f"PyTorch {interpreters.described(row)} finds no GPU" + (f": {said}" if said else "")
+    if looking:
+        why = f"PyTorch {interpreters.described(row)} did not come back from looking for GPUs ({saw['stopped']})"
+    inside = () if row["where"] == "host" else causes(row["service"])
     return judged(
         _id(row, "gpu_available"),
         bool(saw["available"]),
-        seen=said or saw["available"],
+        seen=saw["stopped"] if looking else said or saw["available"],
         wanted=True,
-        why=f"PyTorch {interpreters.described(row)} finds no GPU"
-        + (f": {said}" if said else "")
-        + ". Everything runs on the CPU, without an error.",
-        next="`gpuhost verify access driver containers` tells whether permissions, the driver or the "
-        "container are the cause.",
-        needs=(_id(row, "build"), _id(row, "override"), "driver.kfd.gpus"),
+        why=why + (". Programs hang there." if looking else ". Everything runs on the CPU, without an error."),
+        next=interpreters.HANG
+        if looking
+        else "`gpuhost verify access driver containers` tells whether permissions, the driver or the container are the "
+        "cause.",
+        needs=(*(_id(row, name) for name in ("build", "override", "visibility")), *inside, "driver.kfd.gpus"),
     )
 
 
@@ -190,15 +214,18 @@ def _count(row: dict[str, Any], saw: dict[str, Any], gpus: int) -> Result:
         why=f"PyTorch {interpreters.described(row)} sees {len(saw['devices'])} GPUs and the plan has {gpus}: "
         + ("an integrated GPU is counted too, and may be chosen." if len(saw["devices"]) > gpus else "the others are idle."),
         next="Look for HIP_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES: they filter one after the other.",
-        needs=(_id(row, "gpu_available"),),
+        needs=(_id(row, "gpu_available"), _id(row, "visibility")),
     )
 
 
 def _computed(row: dict[str, Any], saw: dict[str, Any], device: str, name: str) -> Result:
     id = _id(row, f"{name}_{device.replace('cuda:', 'gpu')}")
-    done = (saw["computed"].get(device) or {}).get(name) or {"raised": "the device is not there"}
     wanted, what = "within its error bound", SAMPLES[name]
-    needs = () if device == "cpu" else (_id(row, "gpu_available"), _id(row, "gpu_count"))
+    needs = () if device == "cpu" else tuple(_id(row, one) for one in ("gpu_available", "gpu_count", "targets"))
+    done = (saw["computed"].get(device) or {}).get(name)
+    if done is None and isinstance(saw.get("at"), list):
+        return _cut_off(row, saw, device, name, needs)
+    done = done or {"raised": "the device is not there"}
     if "raised" in done:
         why = (
             f"{what.capitalize()} on {device} {interpreters.described(row)} failed: {done['raised']}. Kernels do not run "
@@ -218,3 +245,16 @@ def _computed(row: dict[str, Any], saw: dict[str, Any], device: str, name: str) 
         next="Take the host out of use and run it again; a repeated failure on one GPU points to its memory or clocks.",
         needs=needs,
     )
+
+
+def _cut_off(row: dict[str, Any], saw: dict[str, Any], device: str, name: str, needs: tuple[str, ...]) -> Result:
+    """A computation that never ended, or ended the whole process; the others of that process follow from it."""
+    at_device, at_name = saw["at"]
+    at = _id(row, f"{at_name}_{at_device.replace('cuda:', 'gpu')}")
+    id = _id(row, f"{name}_{device.replace('cuda:', 'gpu')}")
+    why = (
+        f"{SAMPLES[at_name].capitalize()} on {at_device} {interpreters.described(row)} did not come to its end: "
+        f"{saw['stopped']}. Programs that use this device hang or die there."
+    )
+    after = () if id == at else (at,)
+    return failed(id, seen=saw["stopped"], wanted="an end", why=why, next=interpreters.HANG, needs=(*needs, *after))

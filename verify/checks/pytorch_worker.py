@@ -1,7 +1,7 @@
-"""The only code that imports torch. Runs in a process of its own, under a time limit: ``python3 -m
-verify.checks.pytorch_worker``.
+"""PyTorch as it is here, in a process of its own and under a time limit: ``python3 -m verify.checks.pytorch_worker``.
 
-Prints one JSON object. Numbers are compared with a float64 reference computed on the CPU.
+Prints what it knows as one JSON object per line, the last one with all of it: a process that hangs or dies leaves what it
+had, and under ``at`` what it was about to do. Numbers are compared with a float64 reference computed on the CPU.
 """
 
 from __future__ import annotations
@@ -31,25 +31,56 @@ MATMUL = (
 )  # rows, inner length, columns: odd, so that the edges of the kernels' tiles are used
 
 
-def look() -> dict[str, Any]:
+def look(say: Callable[[dict[str, Any]], None] = lambda seen: None) -> dict[str, Any]:
     """What this interpreter's torch is, sees and computes. An import that fails is an answer, not an
     exception.
+
+    :param say: is told what is known before each step that may not come to its end.
     """
     environment = {key: os.environ[key] for key in VISIBILITY if key in os.environ}
     seen: dict[str, Any] = {"python": sys.executable, "environment": environment}
+    say({**seen, "at": "import"})
     try:
         import torch
     except Exception as error:  # a broken wheel raises OSError, ImportError, RuntimeError and others
         return {**seen, "import_error": f"{type(error).__name__}: {error}"[:400]}
+    exactly(torch)
     seen.update(version=torch.__version__, hip=torch.version.hip, cuda=torch.version.cuda, build=_build(torch))
+    seen.update(targets=_targets(torch), packages=_packages(), available=False, devices=[], computed={})
+    _compute(torch, "cpu", seen, say)
+    say({**seen, "at": "devices"})
     seen.update(_devices(torch))
-    names = ["cpu", *(f"cuda:{index}" for index in range(len(seen["devices"])))]
-    seen["computed"] = {name: compute(torch, name) for name in names}
+    for index in range(len(seen["devices"])):
+        _compute(torch, f"cuda:{index}", seen, say)
     return seen
+
+
+def _compute(torch: Any, device: str, seen: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> None:
+    """Every sample on a device, into ``seen``."""
+    done = seen["computed"].setdefault(device, {})
+    for name, sample in SAMPLES.items():
+        say({**seen, "at": [device, name]})
+        done[name] = _tried(sample, torch, device)
 
 
 def _build(torch: Any) -> str:
     return "rocm" if torch.version.hip else "cuda" if torch.version.cuda else "cpu"
+
+
+def _targets(torch: Any) -> list[str]:
+    """What its kernels are compiled for, also where no GPU is at hand: ``torch.cuda.get_arch_list`` then says nothing."""
+    try:
+        return str(torch._C._cuda_getArchFlags() or "").split()
+    except Exception:  # a build for processors has no such function
+        return []
+
+
+def _packages() -> list[str]:
+    """Installed wheels that hold kernels of one target each."""
+    from importlib import metadata
+
+    names = {str(one.metadata["Name"]).lower() for one in metadata.distributions()}
+    return sorted(name for name in names if "-device-gfx" in name)
 
 
 def _devices(torch: Any) -> dict[str, Any]:
@@ -60,18 +91,21 @@ def _devices(torch: Any) -> dict[str, Any]:
         for index in range(count):
             properties = torch.cuda.get_device_properties(index)
             target = getattr(properties, "gcnArchName", "").partition(":")[0] or None
-            devices.append({"name": properties.name, "gfx": target, "memory_bytes": properties.total_memory})
+            memory = properties.total_memory
+            devices.append({"name": properties.name, "gfx": target, "memory_bytes": memory, "pci": _pci(properties)})
     except Exception as error:  # HIP reports a missing driver or a wrong target by many kinds of error
         return {"available": False, "devices": [], "device_error": f"{type(error).__name__}: {error}"[:400]}
     return {"available": available, "devices": devices}
 
 
-def compute(torch: Any, device: str) -> dict[str, dict[str, Any]]:
-    """Each sample computation on one device: ``{"error_ratio"}``, at most 1 when right, or ``{"raised"}``."""
-    return {name: _tried(sample, torch, device) for name, sample in SAMPLES.items()}
+def _pci(properties: Any) -> str | None:
+    """The address on the bus; older torch does not tell."""
+    parts = [getattr(properties, f"pci_{name}_id", None) for name in ("domain", "bus", "device")]
+    return None if None in parts else "{:04x}:{:02x}:{:02x}.0".format(*(int(part or 0) for part in parts))
 
 
 def _tried(sample: Callable[[Any, str], float], torch: Any, device: str) -> dict[str, Any]:
+    """A sample computation on one device: ``{"error_ratio"}``, at most 1 when right, or ``{"raised"}``."""
     try:
         ratio = sample(torch, device)
     except Exception as error:  # "HIP error: invalid device function" and its many relatives
@@ -132,17 +166,19 @@ def _random(torch: Any, *shape: int) -> Any:
     return torch.randn(*shape, generator=generator)
 
 
-def main() -> None:
-    """Print what :func:`look` sees, with reduced-precision shortcuts off where this torch has the switch."""
+def exactly(torch: Any) -> None:
+    """No shortcut through a narrower format, where this torch has the switch."""
     try:
-        import torch
-
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
-    except Exception:  # look() says what is wrong with it
-        pass
-    print(json.dumps(look()))
+    except Exception:  # the samples say what is wrong with it
+        return
+
+
+def say(seen: dict[str, Any]) -> None:
+    """One line, at once: this process may not live to flush."""
+    print(json.dumps(seen), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    say(look(say))

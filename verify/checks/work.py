@@ -35,7 +35,7 @@ def rows(expected: dict[str, Any], part: str) -> list[dict[str, Any]]:
 
 def gpus(row: dict[str, Any], expected: dict[str, Any]) -> list[str]:
     """The GPUs that a place is planned to use, as torch names them."""
-    return [f"cuda:{index}" for index in range(len(expected.get("gpus") or []))] if row.get("gpu") else []
+    return [f"cuda:{index}" for index in range(interpreters.gpus(expected))] if row.get("gpu") else []
 
 
 def devices(part: str, row: dict[str, Any], expected: dict[str, Any], simulated: bool, stand_in: str | None) -> list[str]:
@@ -126,17 +126,9 @@ def finished(part: str, row: dict[str, Any], device: str, came: dict[str, Any]) 
         seen="finished" if ok else stopped or "not tried",
         wanted="finished",
         why=why,
-        next=HANG if came["hung"] else again(part, row, device),
+        next=interpreters.HANG if came["hung"] else again(part, row, device),
         needs=(*causes(row, device), *([came["after"]] if came.get("after") else [])),
     )
-
-
-#: ROCm installation FAQ and system requirements: hangs with several GPUs where the IOMMU translates.
-HANG = (
-    "sudo dmesg | grep -iE 'amdgpu|iommu|ring|timeout|fault'. Where the IOMMU translates every transfer, they can "
-    "hang: `iommu=pt` on the kernel's command line, which `amdgpu_kernel_parameters: auto` sets, lets the GPUs pass. Else "
-    "reboot, and take the card out of use if it hangs again."
-)
 
 
 def judge(part: str, seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:

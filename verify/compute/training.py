@@ -79,14 +79,19 @@ def repeated(torch: Any, device: str) -> Seen:
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
     try:
-        return {"differed": {name: _differing(one) for name, one in work.items()}, "runs": REPEATS}
+        return {"differed": {name: _differing(torch, one) for name, one in work.items()}, "runs": REPEATS}
     finally:
         torch.use_deterministic_algorithms(before)
 
 
-def _differing(work: Callable[[], Any]) -> int:
-    first = work()
-    return sum(not bool(first.equal(work())) for _ in range(REPEATS - 1))
+def _differing(torch: Any, work: Callable[[], Any]) -> int:
+    first = _bits(torch, work())
+    return sum(not bool(first.equal(_bits(torch, work()))) for _ in range(REPEATS - 1))
+
+
+def _bits(torch: Any, found: Any) -> Any:
+    """The bytes of a result: NaN is unlike itself as a number, and the same bits again are the same."""
+    return found.contiguous().flatten().view(torch.uint8)
 
 
 def measures(torch: Any, device: Any) -> Iterator[tuple[str, Callable[[], Seen]]]:

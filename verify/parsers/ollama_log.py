@@ -13,8 +13,10 @@ PAIR = re.compile(r"""([\w.]+)=("(?:[^"\\]|\\.)*"|\S*)""")
 REASONS = (
     ("EACCES", r"/dev/kfd: permission denied|permission problems block access"),
     ("EPERM", r"/dev/kfd: operation not permitted"),
+    ("ENOENT", r"/dev/kfd: no such file"),
     ("not_supported", r"amdgpu (?:\[\d+\] \S+ )?is not supported"),
     ("integrated", r"dropping integrated GPU"),
+    ("timeout", r"failed to finish discovery before timeout"),
     ("crashed", r"failure during GPU discovery"),
     ("out_of_memory", r"ROCm error: out of memory|hipErrorOutOfMemory"),
     ("gpu_error", r"ROCm error: .*|CUDA error: .*"),

@@ -5,6 +5,7 @@ A probe reads nothing but through :class:`Host`, so that a recorded or simulated
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import errno
 import fnmatch
@@ -211,11 +212,17 @@ class Host:
             answer = struct.unpack(layout, fcntl.fcntl(handle, fcntl.F_GETLK, asked)[: struct.calcsize(layout)])
         return None if answer[0] == fcntl.F_UNLCK else max(answer[4], 0)
 
-    def kernel_log(self) -> str:
-        """The records of `/dev/kmsg` that are there now. Raises :class:`PermissionError` where only root may read them."""
+    def kernel_log(self, since_cleared: bool = False) -> str:
+        """The records of `/dev/kmsg` that are there now. Raises :class:`PermissionError` where only root may read them.
+
+        :param since_cleared: those after the last `dmesg --clear` (kernel `Documentation/ABI/testing/dev-kmsg`: SEEK_DATA).
+        """
         handle = os.open(self.at("/dev/kmsg"), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         parts = []
         try:
+            if since_cleared:
+                with contextlib.suppress(OSError):  # a recorded log is a file: nobody has cleared it
+                    os.lseek(handle, 0, os.SEEK_DATA)
             for _ in range(MANY_RECORDS):
                 try:
                     parts.append(os.read(handle, RECORD_BYTES))

@@ -51,6 +51,7 @@ EXPECTED: dict[str, Any] = {
         "signed": True,
         "parameters": [{"name": "ttm.pages_limit", "value": "4194304"}, {"name": "iommu", "value": "pt"}],
         "dkms": {"name": "amdgpu", "version_prefix": "6.16.13"},
+        "rocm": {"min": "6.3.0", "max": "10.1.0"},
     },
     "access": {
         "users": [{"name": "alice", "groups": ["render", "video"]}],
@@ -107,14 +108,25 @@ def container(name: str) -> dict[str, Any]:
         "groups": sorted(row["groups"]),
         "environment": {"HSA_OVERRIDE_GFX_VERSION": "10.3.0"} if row["gpu"] else {},
         "log": "",
+        "inside": inside(row["devices"]) if row["gpu"] else None,
     }
+
+
+def inside(devices: list[str]) -> dict[str, Any]:
+    """A container whose processes have the groups, and whose devices are the host's."""
+    nodes = {path: {"state": "same", "inside": "234:0", "host": "234:0"} for path in devices}
+    return {"processes": 2, "lacking": {}, "nodes": nodes, "opens": dict.fromkeys(devices, "ok"), "simulated": False}
 
 
 def page(body: str = "", status: int = 200) -> dict[str, Any]:
     return {"status": status, "body": body, "error": ""}
 
 
+FAT_WHEEL = ["gfx908", "gfx90a", "gfx942:sramecc+:xnack-", "gfx1030", "gfx1100", "gfx1201"]
+
+
 def torch_place(hip: bool = True, override: str | None = None, version: str = "2.13.0") -> dict[str, Any]:
+    """With a wheel for its target on the host, and one for many, which needs the override, elsewhere."""
     samples = {name: {"error_ratio": 0.02} for name in ("ones", "tensor", "matmul", "conv")}
     return {
         "python": "/opt/gpuhost/torch/bin/python",
@@ -124,7 +136,17 @@ def torch_place(hip: bool = True, override: str | None = None, version: str = "2
         "cuda": None,
         "build": "rocm" if hip else "cpu",
         "available": True,
-        "devices": [{"name": "AMD Radeon RX 6600", "gfx": "gfx1032", "memory_bytes": 8 << 30}],
+        "targets": FAT_WHEEL,
+        "packages": [] if override else ["amd-torch-device-gfx1032", "rocm-sdk-device-gfx1032"],
+        "devices": [
+            {
+                "name": "AMD Radeon RX 6600",
+                "gfx": "gfx1030" if override else "gfx1032",
+                "memory_bytes": 8 << 30,
+                "pci": "0000:03:00.0",
+            }
+        ],
+        "stopped": "",
         "computed": {"cpu": samples, "cuda:0": samples},
     }
 
@@ -166,6 +188,29 @@ def mok_key(**changes: Any) -> dict[str, Any]:
 
 def dkms_row(release: str | None, state: str = "installed", version: str = DKMS_VERSION) -> dict[str, Any]:
     return {"module": "amdgpu", "version": version, "kernel": release, "arch": "x86_64", "state": state}
+
+
+def card(pci: str = "0000:03:00.0") -> dict[str, Any]:
+    """A card in a slot of its own, at rest."""
+    link = {"gt_s": 2.5, "lanes": 8, "could_gt_s": 16.0, "could_lanes": 8, "card_lanes": 8, "gb_s": 2.0, "at": pci}
+    return {
+        "pci": pci,
+        "simulated": False,
+        "asleep": False,
+        "load_percent": 0,
+        "temperatures": {"edge": 41.0, "junction": 44.0, "mem": 46.0},
+        "temperature_limits": {"edge": 100.0, "junction": 110.0, "mem": 100.0},
+        "core_mhz": 500,
+        "memory_mhz": 96,
+        "power_w": 4.0,
+        "power_cap_w": 100.0,
+        "performance_level": "auto",
+        "links": [link],
+        "way": ["0000:00:01.1", "0000:01:00.0", "0000:02:00.0", pci],
+        "memory_errors": {"umc": {"ue": 0, "ce": 3}},
+        "bad_pages": 0,
+        "bus_errors": {"fatal": 0, "nonfatal": 0, "correctable": 2},
+    }
 
 
 DEVICE = {"type": "char", "owner": "root", "group": "render", "mode": "0660", "open": "ok"}
@@ -211,6 +256,7 @@ SEEN: dict[str, dict[str, Any]] = {
         "nodes": [{"node": 0, "simd_count": 0}, {"node": 1, "simd_count": 56, "gfx": "gfx1032"}],
         "gpus": [{"pci": "0000:03:00.0", "driver": "amdgpu", "gfx": "gfx1032", "amd": True}],
     },
+    "health": {"simulated": False, "uptime_s": 86_400.0, "cards": [card()], "log": {"since_s": 0.0, "events": []}},
     "rocm": {
         "simulated": False,
         "tools": {"rocminfo": tool(), "rocm-smi": tool()},
@@ -259,6 +305,8 @@ SEEN: dict[str, dict[str, Any]] = {
             "gpuhost-jupyter": torch_place(override="10.3.0", version="2.12.0"),
         },
         "stand_ins": {"gpuhost-jupyter": None},
+        "driver": {"in_tree": False, "version": "6.16.13", "release": KERNEL},
+        "gpus": [{"pci": "0000:03:00.0", "gfx": "gfx1032", "amd": True}],
     },
     "correctness": measured.everywhere(measured.numbers, "host", "gpuhost-jupyter"),
     "memory": measured.everywhere(measured.cells, "host"),

@@ -17,6 +17,7 @@ def as_written(id: str) -> str:
     id = re.sub(r"\.gemm_[a-z]+[0-9]+", ".gemm_<format>", id)
     id = re.sub(r"(correctness.*)\.(conv|attention)_[a-z0-9]+$", r"\1.\2_<format>", id)
     id = re.sub(r"^driver\.0000-\S+\.bound", "driver.<pci>.bound", kind(id))
+    id = re.sub(r"^health\.0000-[^.]+", "health.<pci>", id)
     id = re.sub(r"^driver\.\*\.built", "driver.<kernel>.built", id)
     id = re.sub(r"^driver\.parameter\.\*", "driver.parameter.<name>", id)
     id = re.sub(r"^rocm\.(?!override)[^.]+\.", "rocm.<tool>.", id)

@@ -366,7 +366,7 @@ def test_the_worker_names_build_and_devices(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("HSA_OVERRIDE_GFX_VERSION", "10.3.0")
     seen = pytorch_worker.look()
     assert (seen["build"], seen["available"]) == ("rocm", True)
-    assert seen["devices"] == [{"name": "AMD Radeon RX 6600", "gfx": "gfx1032", "memory_bytes": 8 << 30}]
+    assert seen["devices"] == [{"name": "AMD Radeon RX 6600", "gfx": "gfx1032", "memory_bytes": 8 << 30, "pci": None}]
     assert seen["environment"]["HSA_OVERRIDE_GFX_VERSION"] == "10.3.0"
     # The fake computes nothing: every sample on every device says so, and none is missing.
     assert {device: set(rows) for device, rows in seen["computed"].items()} == {

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.unit.checks import healthy, test_driver_sentences, test_work_sentences
+from tests.unit.checks import (
+    healthy,
+    test_driver_sentences,
+    test_health_sentences,
+    test_inside_sentences,
+    test_torch_sentences,
+    test_work_sentences,
+)
 from verify.checks import CHECKS
 from verify.checks.inspection import OVERRIDE
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result
@@ -130,6 +137,9 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
         "dmesg",
     ),
     *test_driver_sentences.ROWS,
+    *test_health_sentences.ROWS,
+    *test_inside_sentences.ROWS,
+    *test_torch_sentences.ROWS,
     (
         "rocm",
         put("override", "env_files", [{"path": "/etc/environment", "name": OVERRIDE, "value": "10.3.0"}]),
@@ -437,8 +447,8 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
         "generate",
         put("log", {"gpu": False, "reasons": [{"kind": "EACCES", "text": "open /dev/kfd: permission denied"}]}),
         "generate.ollama.discovery",
-        "found no GPU at its start: open /dev/kfd: permission denied",
-        "inference compute",
+        "without the numbers of the groups that own them. Its log says: open /dev/kfd: permission denied",
+        "ls -ln /dev/kfd",
     ),
     (
         "torch",
@@ -550,6 +560,9 @@ def test_every_check_has_a_row_here_that_makes_it_fail() -> None:
 
 UNKNOWN: list[tuple[str, Callable[[Seen], None], str, str]] = [
     *test_driver_sentences.UNKNOWN,
+    *test_health_sentences.UNKNOWN,
+    *test_inside_sentences.UNKNOWN,
+    *test_torch_sentences.UNKNOWN,
     ("rocm", put("override", {"error": "no such file"}), "rocm.override.environment", "no such file"),
     ("rocm", put("all_read", False), "rocm.override.environment", "only root may read every file"),
     (

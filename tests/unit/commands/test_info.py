@@ -309,12 +309,30 @@ def test_pytorch_is_asked_in_a_process_of_its_own(tmp_path: Path) -> None:
     [
         (Ran(1, "", "Traceback\nImportError: libamdhip64.so: cannot open"), "ImportError: libamdhip64.so: cannot open"),
         (Ran(None, error="no end after 120 s", timed_out=True), "no end after 120 s"),
-        (Ran(139, "", ""), "no answer, exit status 139"),
+        (Ran(139, "", ""), "no output, exit status 139"),
         (Ran(0, "[1]", ""), "[1]"),
     ],
 )
-def test_a_pytorch_that_does_not_answer_says_why(done: Ran, words: str) -> None:
-    assert record.answer(done) == {"error": words}
+def test_a_pytorch_that_does_not_answer_says_why(done: Ran, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "ask_torch", lambda *asked: done)
+    assert record.torch_of({"where": "host", "python": "python3"}, "ada")["seen"]["error"] == words
+
+
+BEGUN = {"version": "2.13.0", "build": "rocm", "hip": "7.10", "devices": [], "computed": {"cpu": {}}}
+ENDS = [
+    ({"at": "import"}, "no end after 120 s while being imported"),
+    ({**BEGUN, "at": "devices"}, "no end after 120 s while looking for GPUs"),
+    ({**BEGUN, "at": ["cpu", "conv"]}, "no end after 120 s while computing conv on cpu"),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), ENDS)
+def test_a_pytorch_that_hangs_says_where(line: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = Ran(None, json.dumps(line), "", "no end after 120 s", timed_out=True)
+    monkeypatch.setattr(record, "ask_torch", lambda *asked: done)
+    said = record.torch_of({"where": "host", "python": "/v/bin/python"}, "ada")
+    lines = shown("debian-12-rx6600", record_of(torch=[said]))
+    assert next(one for one in lines if "/v/bin/python" in one) == f"✗ PyTorch /v/bin/python: {words}"
 
 
 # -- what a person reads

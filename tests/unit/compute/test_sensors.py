@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from verify.compute import sensors
+from verify.probes import links
 from verify.probes.host import Host
 
 CARD = "0000:03:00.0"
@@ -41,6 +42,7 @@ def test_the_narrowest_link_on_the_way_counts(tmp_path: Path) -> None:
         "lanes": 4,
         "could_gt_s": 8.0,
         "could_lanes": 4,
+        "card_lanes": 16,
         "gb_s": 3.94,
         "at": "0000:01:00.0",
     }
@@ -55,7 +57,13 @@ def test_a_card_without_a_switch_has_one_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "known", [(None, None, None, None), ("Unknown", "0", "Unknown", "0"), ("16.0 GT/s PCIe", None, *WIDE)]
+    "known",
+    [
+        (None, None, None, None),
+        ("Unknown", "0", "Unknown", "0"),
+        ("16.0 GT/s PCIe", None, *WIDE),
+        ("2.5 GT/s PCIe", "63", *WIDE),
+    ],
 )
 def test_a_link_that_sysfs_does_not_show_is_not_known(known: tuple[Any, ...], tmp_path: Path) -> None:
     host = tree(tmp_path, ("0000:00:01.0", CARD), **{"00": known, "03": known})
@@ -75,7 +83,17 @@ def test_what_is_on_no_bus_has_no_link_and_no_sensors(tmp_path: Path) -> None:
     [(2.5, 16, 4.0), (5.0, 16, 8.0), (8.0, 16, 15.75), (16.0, 16, 31.51), (32.0, 16, 63.02), (64.0, 16, 121.0)],
 )
 def test_what_a_link_carries(gt_s: float, lanes: int, gb_s: float) -> None:
-    assert sensors.carries(gt_s, lanes) == pytest.approx(gb_s, abs=0.01)
+    assert links.carries(gt_s, lanes) == pytest.approx(gb_s, abs=0.01)
+
+
+def test_every_link_on_the_way_is_known_the_card_s_own_first(tmp_path: Path) -> None:
+    host = tree(tmp_path, NAVI, **{"01": (*NARROW, *WIDE)})
+    assert [(one["at"], one["lanes"], one["could_lanes"]) for one in links.links(CARD, host)] == [
+        (CARD, 16, 16),
+        (NAVI[1], 4, 16),
+    ]
+    assert links.way(CARD, host) == list(NAVI)
+    assert links.links(None, host) == []
 
 
 def test_clock_power_and_temperatures_are_read(tmp_path: Path) -> None:

@@ -172,6 +172,7 @@ def test_the_part_for_amds_driver_has_all_that_the_role_needs(make: Make, table:
     assert (part["kernels"], part["kernel_packages"]) == (["6.14.0-37-generic"], [])
     assert (part["sign"], part["reboot"], part["modprobe"]) == (None, "auto", [])
     assert plan.roles["verify"]["expected"]["driver"] == {
+        "rocm": {"min": "6.3.0", "max": "10.1.0"},
         "source": "dkms",
         "module": "amdgpu",
         "version": "30.30.4",

@@ -75,10 +75,10 @@ class RecordedHost(Host):
             raise PermissionError(path)
         return self.locks.get(path)
 
-    def kernel_log(self) -> str:
+    def kernel_log(self, since_cleared: bool = False) -> str:
         if not self.root_user:
             raise PermissionError("/dev/kmsg")
-        return super().kernel_log()
+        return super().kernel_log(since_cleared)
 
     def modinfo(self, path: str) -> str | None:
         return self.modinfos.get(path)
