@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import socket
 import sys
 import time
@@ -52,12 +53,20 @@ def _parser() -> argparse.ArgumentParser:
         help="how long burn keeps the GPUs at work (default: %(default)s)",
     )
     run.add_argument(
+        "--limit",
+        type=float,
+        default=0,
+        metavar="S",
+        help="end after S seconds (default: the level's own); what is not known by then is unverifiable",
+    )
+    run.add_argument(
         "--history", metavar="FILE", help="rates of earlier runs, which rates are compared with; - reads them here"
     )
     run.set_defaults(call=_run)
     snapshot = commands.add_parser("snapshot", help="the record of this host; changes nothing")
     snapshot.set_defaults(call=_snapshot)
     torch = commands.add_parser("torch", help="PyTorch as this interpreter has it, and sample computations on each device")
+    torch.add_argument("--within", type=float, metavar="S", help="end after S seconds; that alone is no fault")
     torch.set_defaults(call=_torch)
     live = commands.add_parser("monitor", help="live figures of GPUs, their processes and services, as JSON lines")
     monitor.options(live)
@@ -71,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     compute.add_argument(
         "--limit", type=float, metavar="S", help="give a device up after S seconds (default: the part's own)"
     )
+    compute.add_argument("--silent", type=float, metavar="S", help="… or S seconds without a sign of life")
+    compute.add_argument("--within", type=float, metavar="S", help="end after S seconds; that alone is no fault")
     compute.set_defaults(call=_compute)
     for command in (run, snapshot, torch, compute):
         command.add_argument("--json", action="store_true", help="one JSON document on standard output")
@@ -112,7 +123,7 @@ def _run(options: argparse.Namespace) -> int:
     began, taken_at = time.monotonic(), datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     ctx = Context(expected, options.expect)
     level = options.level or expected.get("level") or levels.QUICK
-    results = run_checks(expected, ctx, options.checks, level)
+    results = run_checks(expected, ctx, options.checks, level, options.limit)
     if not results:
         raise ValueError(f"no check of this host matches {' '.join(options.checks)}; areas: {', '.join(AREAS)}")
     host = str(expected.get("host") or socket.gethostname())
@@ -150,9 +161,10 @@ def _torch(options: argparse.Namespace) -> int:
     """Without a plan: what this interpreter's torch is, and whether it computes rightly on every device it
     sees.
     """
-    from .checks.pytorch import judge_place, look_here
+    from .checks.pytorch import judge_place
+    from .checks.torch_look import look_here
 
-    seen = look_here()
+    seen = look_here(options.within or math.inf)
     row = {
         "where": "host",
         "python": sys.executable,
@@ -179,8 +191,10 @@ def _compute(options: argparse.Namespace) -> int:
     part = levels.part(options.part)
     if options.limit:
         part = replace(part, limit=options.limit)
+    if options.silent:
+        part = replace(part, silent=options.silent)
     devices = options.devices.split(",") if options.devices else runner.find_devices()
-    seen = {"devices": runner.run_part(part, devices, options.seconds)}
+    seen = {"devices": runner.run_part(part, devices, options.seconds, options.within or math.inf)}
     row = {"where": "host", "python": sys.executable}
     judged = (work.judge_device(part.name, row, one, came) for one, came in seen["devices"].items())
     results = settle(result for group in judged for result in group)

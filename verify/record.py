@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .checks import interpreters, pytorch, pytorch_worker
+from .checks import interpreters, pytorch_worker
 from .checks.context import Ran, run
 from .checks.rocm import PATH, SECONDS
 from .parsers import amd_smi, dkms, lspci, rocm_smi, rocminfo
@@ -110,7 +110,7 @@ def gpu_lines(text: str) -> list[str]:
 def torch_of(place: Mapping[str, Any], user: str | None) -> dict[str, Any]:
     """`{where, python, user, seen}`: what PyTorch says and computes there, in the shape of its worker, or `{error}`."""
     done = ask_torch(str(place["python"]), place.get("environment") or {}, user)
-    seen = {**interpreters.read(done), "stopped": pytorch.stopped(done)}
+    seen = {**interpreters.read(done), "stopped": done.ending}
     return {"where": place["where"], "python": place["python"], "user": user or "root", "seen": seen}
 
 

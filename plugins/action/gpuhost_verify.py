@@ -19,7 +19,8 @@ class ActionModule(Action):
         host = task_vars["inventory_hostname"]
         asked = self._task.args
         past = history.rates(actions.run_dir(), host)
-        command = proof.command(str(asked.get("level") or ""), int(asked.get("minutes") or 0), past)
+        level, minutes, seconds = (asked.get(name) or 0 for name in ("level", "minutes", "seconds"))
+        command = proof.command(str(level or ""), int(minutes), past, float(seconds))
         answer = self.module("ansible.legacy.command", command, task_vars)
         verdict = proof.read(host, answer)
         if verdict.results is not None:

@@ -4,6 +4,7 @@ raises, and
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -67,11 +68,12 @@ AREAS = tuple(check.area for check in CHECKS)
 
 
 def run_checks(
-    expected: dict[str, Any], ctx: Context, chosen: Iterable[str] = (), level: str = levels.QUICK
+    expected: dict[str, Any], ctx: Context, chosen: Iterable[str] = (), level: str = levels.QUICK, limit: float = 0
 ) -> list[Result]:
     """Every result of the level, or those of ``chosen`` (areas, or beginnings of ids such as ``containers.ollama``) whatever
     their level, causes settled.
 
+    :param limit: seconds that all of it may take, where not those of the level; areas that are chosen have those of theirs.
     :raises ValueError: for a name that begins with no area.
     """
     names = tuple(chosen)
@@ -83,6 +85,10 @@ def run_checks(
     wanted = [check for check in CHECKS if (check.area in areas if names else check.level in reached)]
     along = {area for check in wanted for area in check.beside}
     running = [check for check in CHECKS if check in wanted or check.area in along]
+    deepest = max((levels.LEVELS.index(check.level) for check in running), default=0)
+    level = levels.LEVELS[max(deepest, 0 if names else levels.LEVELS.index(level))]
+    ctx.until = time.monotonic() + (limit or levels.seconds(level, expected.get("minutes") or 0))
+    ctx.parts = [check.area for check in running if check.level != levels.QUICK]
     # The first user of the snapshot takes it; the others would wait for the same answer.
     _ = ctx.snapshot
     at_once = [check for check in running if check.level == levels.QUICK]

@@ -4,10 +4,12 @@ raises.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -35,6 +37,15 @@ class Ran:
     err: str = ""
     error: str = ""
     timed_out: bool = False
+
+    @property
+    def ending(self) -> str:
+        """How it ended, where not well, in its own last words; empty for exit status 0."""
+        if self.rc == 0:
+            return ""
+        how = f"signal {signal.Signals(-self.rc).name}" if self.rc is not None and self.rc < 0 else f"exit status {self.rc}"
+        said = [line.strip() for line in self.err.splitlines() if line.strip()]
+        return self.error or (f"{how}: {said[-1][:300]}" if said else how)
 
     @property
     def last_line(self) -> str:
@@ -126,10 +137,18 @@ class Context:
     expected_file: str | None = None
     engine: Engine = field(default_factory=Engine)
     root: Path = Path("/")
+    #: When all of it has to be over (:func:`time.monotonic`), and the parts of the GPU work that are still to come.
+    until: float = math.inf
+    parts: list[str] = field(default_factory=list)
     #: GPUs that hung, as torch names them, and the result that says so: nothing more is tried on them.
     hung: dict[str, str] = field(default_factory=dict)
     _containers: dict[str, dict[str, Any]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def left(self) -> float:
+        """Seconds until all of it has to be over; never none at all, so that what is asked still says something."""
+        return max(1.0, self.until - time.monotonic())
 
     @cached_property
     def snapshot(self) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from typing import Any
 from ..engine import EngineError
 from ..parsers import ollama_log
 from ..result import Result, judged, unverifiable
-from . import fallback
+from . import fallback, interpreters
 from .context import Context, fetch, run
 from .inside import causes
 from .inspection import driver_of
 
 SECONDS = 180
+#: What comes after the call.
+BESIDES = 3.0
 
 # Runs in the host's environment with PyTorch, which has `ollama`; arguments: address, model, seconds.
 _CLIENT = """
@@ -61,9 +63,14 @@ def _call(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
     alive = fetch(row["url"].rstrip("/") + "/api/version")
     if not alive.status:
         return {"error": alive.error}
-    done = run([ctx.host_python, "-", row["url"], _model(row), str(SECONDS - 10)], SECONDS, stdin=_CLIENT)
+    limit = min(SECONDS, max(5.0, ctx.left - BESIDES))
+    # The client gives up first: it knows what it waited for.
+    words = [row["url"], _model(row), f"{limit - min(10.0, limit / 5):.0f}"]
+    done = run([ctx.host_python, "-", *words], limit, stdin=_CLIENT)
     if done.rc != 0:
-        return {"error": done.last_line or done.error}
+        error = done.last_line or done.error
+        late = limit < SECONDS and (done.timed_out or "timed out" in error.lower())
+        return {"error": error, **({"late": f"{limit:.0f} s"} if late else {})}
     said: dict[str, Any] = json.loads(done.out.strip().splitlines()[-1])
     return said
 
@@ -104,6 +111,9 @@ def _text(row: dict[str, Any], call: dict[str, Any]) -> Result:
     id, model = "generate.ollama.text", _model(row)
     if call.get("planned") is False:
         return unverifiable(id, str(call["error"]), next="Set `pytorch_build` to something other than none.")
+    if call.get("late"):
+        why = f"{model} gave no text within {call['late']}, all that the level has left: a first load can take longer"
+        return unverifiable(id, why, seen=call["error"], next=interpreters.longer("generate"))
     text, count = str(call.get("response") or call.get("thinking") or "").strip(), call.get("eval_count") or 0
     return judged(
         id,
@@ -129,6 +139,8 @@ def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
         return unverifiable(id, reason, seen=placed, wanted=wanted)
     if not loaded and seen["call"].get("planned") is False:
         return unverifiable(id, "no model was loaded, since nothing was asked of it", wanted=wanted)
+    if not loaded and seen["call"].get("late"):
+        return unverifiable(id, f"the model was not loaded within {seen['call']['late']}", wanted=wanted)
     if not loaded:
         return judged(
             id,

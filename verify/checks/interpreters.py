@@ -65,6 +65,11 @@ def read(done: Ran) -> dict[str, Any]:
     return {"error": done.error or done.last_line or f"no output, exit status {done.rc}"}
 
 
+def longer(area: str) -> str:
+    """How a person gives an area all the time it wants."""
+    return f"cd /opt/gpuhost && sudo python3 -m verify run --limit 3600 {area}"
+
+
 def described(row: dict[str, Any]) -> str:
     """A place in a sentence."""
     return "on the host" if row["where"] == "host" else f"in the container {row['where']}"

@@ -5,19 +5,14 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from typing import Any
 
-from ..result import Result, compare, failed, judged, unverifiable
-from . import interpreters, torch_fit
-from .context import Context, Ran, run
+from ..result import FAIL, Result, compare, failed, judged, unverifiable
+from . import interpreters, torch_fit, torch_look
+from .context import Context
 from .inside import causes
-from .inspection import OVERRIDE, driver_of, setting
-
-# Importing torch from a cold disk takes half a minute on a slow host; a HIP initialisation that hangs takes
-# for ever.
-SECONDS = 150
+from .inspection import OVERRIDE, setting
+from .torch_look import result_id, sample_id
 
 SAMPLES = {
     "ones": "a tensor of ones",
@@ -32,36 +27,7 @@ KINDS = {"rocm": "rocm", "cpu": "cpu", "distro": "cpu"}
 
 def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Per place with PyTorch: what its own interpreter says."""
-    found = {
-        row["where"]: interpreters.ask(row, ["torch"], ctx, SECONDS + interpreters.MARGIN)
-        for row in expected.get("torch") or []
-    }
-    stand_ins = {where: ctx.stand_in(where) for where in found if where != "host"}
-    gpus = ctx.snapshot.get("gpus")
-    return {
-        "simulated": ctx.simulated,
-        "places": found,
-        "stand_ins": stand_ins,
-        "driver": driver_of(ctx.snapshot),
-        "gpus": [gpu for gpu in gpus if gpu.get("amd")] if isinstance(gpus, list) else [],
-    }
-
-
-def look_here() -> dict[str, Any]:
-    """What the interpreter that runs this has; torch is imported in a process of its own, under the time
-    limit.
-    """
-    argv = [sys.executable, "-m", f"{__package__}.pytorch_worker"]
-    done = run(argv, SECONDS, cwd=str(interpreters.HOME.parent))
-    return {**interpreters.read(done), "stopped": stopped(done)}
-
-
-def stopped(done: Ran) -> str:
-    """How a worker ended that did not come to its end; empty for one that did. ROCm ends a process whose kernel faults."""
-    if done.rc == 0:
-        return ""
-    how = f"signal {signal.Signals(-done.rc).name}" if done.rc is not None and done.rc < 0 else f"exit status {done.rc}"
-    return done.error or (f"{how}: {done.err.strip().splitlines()[-1][:300]}" if done.err.strip() else how)
+    return torch_look.places(expected, ctx)
 
 
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
@@ -74,7 +40,7 @@ def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
         place = judge_place(row, saw, interpreters.gpus(expected), seen["simulated"], stand_in)
         if row.get("gpu") and "version" in saw:
             reason = interpreters.no_gpu_here(seen["simulated"], stand_in)
-            place += _at_hand(torch_fit.judge(row, saw, seen, expected), reason)
+            place += _in_time(_at_hand(torch_fit.judge(row, saw, seen, expected), reason), row, saw)
         results += place
     return results
 
@@ -83,15 +49,15 @@ def judge_place(row: dict[str, Any], saw: dict[str, Any], gpus: int, simulated: 
     """The results of one place; ``gpus`` is how many the plan has on this host."""
     imported = _imported(row, saw)
     if imported.status != "pass":
-        return [imported]
+        return _in_time([imported], row, saw)
     results = [imported, _version(row, saw, stand_in), _build(row, saw, simulated, stand_in), _override(row, saw)]
     results += [_computed(row, saw, "cpu", name) for name in SAMPLES]
     if not row.get("gpu"):
-        return results
+        return _in_time(results, row, saw)
     devices = [f"cuda:{index}" for index in range(max(gpus, len(saw["devices"])))]
     on_gpu = [_available(row, saw), _count(row, saw, gpus)]
     on_gpu += [_computed(row, saw, device, name) for device in devices for name in SAMPLES]
-    return results + _at_hand(on_gpu, interpreters.no_gpu_here(simulated, stand_in))
+    return _in_time(results + _at_hand(on_gpu, interpreters.no_gpu_here(simulated, stand_in)), row, saw)
 
 
 def _at_hand(results: list[Result], reason: str) -> list[Result]:
@@ -99,8 +65,29 @@ def _at_hand(results: list[Result], reason: str) -> list[Result]:
     return [unverifiable(r.id, reason, seen=r.seen, wanted=r.wanted) for r in results] if reason else results
 
 
-def _id(row: dict[str, Any], property: str) -> str:
-    return f"torch.{row['where']}.{property}"
+def _in_time(results: list[Result], row: dict[str, Any], saw: dict[str, Any]) -> list[Result]:
+    """These, or where the level's time was over what was not reached by then as unverifiable."""
+    if not saw.get("late"):
+        return results
+    why = f"PyTorch {interpreters.described(row)} was {saw['stopped']}, all that the level has left for it"
+    return [
+        unverifiable(one.id, why, seen=one.seen, wanted=one.wanted, next=interpreters.longer("torch"))
+        if one.status == FAIL and not _reached(one.id, row, saw)
+        else one
+        for one in results
+    ]
+
+
+def _reached(id: str, row: dict[str, Any], saw: dict[str, Any]) -> bool:
+    """Whether what a result is about was known when the worker stopped."""
+    at, name = saw.get("at"), id.rpartition(".")[2]
+    computed = {sample_id(row, device, one) for device, done in (saw.get("computed") or {}).items() for one in done}
+    if id in computed:
+        return True
+    looked = isinstance(at, list) and at[0] != "cpu"
+    return {"gpu_available": looked, "gpu_count": looked, "gpu_identity": looked}.get(
+        name, not name.startswith(tuple(SAMPLES)) and at != "import"
+    )
 
 
 def _imported(row: dict[str, Any], saw: dict[str, Any]) -> Result:
@@ -108,7 +95,7 @@ def _imported(row: dict[str, Any], saw: dict[str, Any]) -> Result:
     trouble = "could not be looked at" if saw.get("error") else "cannot be imported"
     needs = () if row["where"] == "host" else (f"containers.{row['service']}.running",)
     return judged(
-        _id(row, "import"),
+        result_id(row, "import"),
         not said,
         seen=said or "imported",
         wanted="imported",
@@ -122,7 +109,7 @@ def _version(row: dict[str, Any], saw: dict[str, Any], stand_in: str | None) -> 
     seen, wanted = saw["version"].partition("+")[0], str(row.get("version") or "").partition("+")[0]
     if not wanted:
         return judged(
-            _id(row, "version"),
+            result_id(row, "version"),
             bool(seen),
             seen=seen,
             wanted="any",
@@ -131,13 +118,13 @@ def _version(row: dict[str, Any], saw: dict[str, Any], stand_in: str | None) -> 
         )
     if stand_in is not None and seen != wanted:
         return unverifiable(
-            _id(row, "version"),
+            result_id(row, "version"),
             f"stand-in: this is not the real image ({stand_in})",
             seen=seen,
             wanted=wanted,
         )
     return compare(
-        _id(row, "version"),
+        result_id(row, "version"),
         seen=seen,
         wanted=wanted,
         why=f"PyTorch {seen} is installed {interpreters.described(row)} and {wanted} was planned: a later `pip install` has "
@@ -155,9 +142,9 @@ def _build(row: dict[str, Any], saw: dict[str, Any], simulated: bool, stand_in: 
             if stand_in is not None
             else "simulated: no GPU image is used"
         )
-        return unverifiable(_id(row, "build"), reason, seen=saw["build"], wanted=wanted)
+        return unverifiable(result_id(row, "build"), reason, seen=saw["build"], wanted=wanted)
     return compare(
-        _id(row, "build"),
+        result_id(row, "build"),
         seen=saw["build"],
         wanted=wanted,
         why=f"PyTorch {interpreters.described(row)} is built for {saw['build']}, not for {wanted}: "
@@ -176,7 +163,7 @@ def _override(row: dict[str, Any], saw: dict[str, Any]) -> Result:
     # In a container it comes from the container's settings; on the host from wherever somebody put it.
     needs = () if row["where"] == "host" else (f"containers.{row['service']}.override",)
     return compare(
-        _id(row, "override"),
+        result_id(row, "override"),
         seen=setting(seen),
         wanted=setting(wanted),
         why=f"{OVERRIDE} is {setting(seen)} {interpreters.described(row)} and should be {setting(wanted)}: "
@@ -192,8 +179,11 @@ def _available(row: dict[str, Any], saw: dict[str, Any]) -> Result:
     if looking:
         why = f"PyTorch {interpreters.described(row)} did not come back from looking for GPUs ({saw['stopped']})"
     inside = () if row["where"] == "host" else causes(row["service"])
+    at = saw.get("at")
+    # Processors come first: what ended there did not look for GPUs.
+    before = (sample_id(row, *at),) if isinstance(at, list) and at[0] == "cpu" else ()
     return judged(
-        _id(row, "gpu_available"),
+        result_id(row, "gpu_available"),
         bool(saw["available"]),
         seen=saw["stopped"] if looking else said or saw["available"],
         wanted=True,
@@ -202,26 +192,26 @@ def _available(row: dict[str, Any], saw: dict[str, Any]) -> Result:
         if looking
         else "`gpuhost verify access driver containers` tells whether permissions, the driver or the container are the "
         "cause.",
-        needs=(*(_id(row, name) for name in ("build", "override", "visibility")), *inside, "driver.kfd.gpus"),
+        needs=(*before, *(result_id(row, name) for name in ("build", "override", "visibility")), *inside, "driver.kfd.gpus"),
     )
 
 
 def _count(row: dict[str, Any], saw: dict[str, Any], gpus: int) -> Result:
     return compare(
-        _id(row, "gpu_count"),
+        result_id(row, "gpu_count"),
         seen=len(saw["devices"]),
         wanted=gpus,
         why=f"PyTorch {interpreters.described(row)} sees {len(saw['devices'])} GPUs and the plan has {gpus}: "
         + ("an integrated GPU is counted too, and may be chosen." if len(saw["devices"]) > gpus else "the others are idle."),
         next="Look for HIP_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES: they filter one after the other.",
-        needs=(_id(row, "gpu_available"), _id(row, "visibility")),
+        needs=(result_id(row, "gpu_available"), result_id(row, "visibility")),
     )
 
 
 def _computed(row: dict[str, Any], saw: dict[str, Any], device: str, name: str) -> Result:
-    id = _id(row, f"{name}_{device.replace('cuda:', 'gpu')}")
+    id = sample_id(row, device, name)
     wanted, what = "within its error bound", SAMPLES[name]
-    needs = () if device == "cpu" else tuple(_id(row, one) for one in ("gpu_available", "gpu_count", "targets"))
+    needs = () if device == "cpu" else tuple(result_id(row, one) for one in ("gpu_available", "gpu_count", "targets"))
     done = (saw["computed"].get(device) or {}).get(name)
     if done is None and isinstance(saw.get("at"), list):
         return _cut_off(row, saw, device, name, needs)
@@ -250,8 +240,7 @@ def _computed(row: dict[str, Any], saw: dict[str, Any], device: str, name: str) 
 def _cut_off(row: dict[str, Any], saw: dict[str, Any], device: str, name: str, needs: tuple[str, ...]) -> Result:
     """A computation that never ended, or ended the whole process; the others of that process follow from it."""
     at_device, at_name = saw["at"]
-    at = _id(row, f"{at_name}_{at_device.replace('cuda:', 'gpu')}")
-    id = _id(row, f"{name}_{device.replace('cuda:', 'gpu')}")
+    at, id = sample_id(row, at_device, at_name), sample_id(row, device, name)
     why = (
         f"{SAMPLES[at_name].capitalize()} on {at_device} {interpreters.described(row)} did not come to its end: "
         f"{saw['stopped']}. Programs that use this device hang or die there."

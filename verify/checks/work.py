@@ -6,6 +6,7 @@ and ``judge_measure(name, where, seen, against)``, which is pure.
 
 from __future__ import annotations
 
+import math
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -62,16 +63,42 @@ def probe(name: str, expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
         after = {one: ctx.hung[one] for one in every if one in ctx.hung}
         wanted = [one for one in every if one not in after]
         # As long as each worker may take by itself, or one after the other.
-        seconds = (levels.START_SECONDS + part.limit) * (1 if part.together else len(wanted)) + interpreters.MARGIN
+        seconds = (levels.START_SECONDS + part.limit) * (1 if part.together else len(wanted))
         words = ["compute", name, "--devices", ",".join(wanted)]
         if name == "burn" and expected.get("minutes"):
             words += ["--seconds", str(60 * expected["minutes"])]
             seconds += 60 * expected["minutes"] - part.seconds
+        share = _share(name, row, expected, ctx, stand_ins) if wanted else math.inf
+        if share < seconds:
+            sized = max(1.0, min(part.seconds, share - levels.BESIDES_SECONDS))
+            words += [] if name == "burn" else ["--seconds", f"{sized:.0f}"]
+            words += ["--within", f"{share:.0f}"]
+        seconds = min(seconds, share) + interpreters.MARGIN
         found[where] = {**(interpreters.ask(row, words, ctx, seconds) if wanted else {}), "after": after}
         for one, came in (found[where].get("devices") or {}).items():
             if came["hung"] and one != "cpu":
                 ctx.hung[one] = id_of(name, row, one, "finished")
     return {"simulated": ctx.simulated, "stand_ins": stand_ins, "places": found}
+
+
+def _share(name: str, row: dict[str, Any], expected: dict[str, Any], ctx: Context, stand_ins: dict[str, Any]) -> float:
+    """Seconds for a part in a place: of what the level has left its share among all that is still to be done."""
+    if math.isinf(ctx.until):
+        return math.inf
+    to_come = ctx.parts[ctx.parts.index(name) + 1 :] if name in ctx.parts else []
+    endurance = 60.0 * expected.get("minutes", 0) if "burn" in to_come else 0.0
+    here = rows(expected, name)
+    due = [(name, one) for one in here[[one["where"] for one in here].index(row["where"]) :]]
+    due += [(one, place) for one in to_come if one != "burn" for place in rows(expected, one)]
+    on = (devices(one, place, expected, ctx.simulated, stand_ins.get(place["where"])) for one, place in due)
+    weights = [_weight(one, wanted) for (one, _), wanted in zip(due, on)]
+    return max(1.0, (ctx.left - endurance) * weights[0] / max(1.0, sum(weights)))
+
+
+def _weight(name: str, wanted: list[str]) -> float:
+    """Seconds that a part is sized to take on these devices."""
+    part = levels.part(name)
+    return (part.seconds + levels.BESIDES_SECONDS) * (min(1, len(wanted)) if part.together else len(wanted))
 
 
 def id_of(part: str, row: dict[str, Any], device: str, property: str) -> str:
@@ -99,7 +126,7 @@ def outcome(seen: dict[str, Any], row: dict[str, Any], device: str) -> dict[str,
     place = seen["places"].get(row["where"]) or {"error": "not looked at"}
     nothing = {"device": None, "measured": {}, "at": None, "ended": place.get("error", ""), "hung": False, "done": False}
     after = (place.get("after") or {}).get(device)
-    return {**((place.get("devices") or {}).get(device) or nothing), "after": after}
+    return {"late": False, **((place.get("devices") or {}).get(device) or nothing), "after": after}
 
 
 def again(part: str, row: dict[str, Any], device: str) -> str:
@@ -110,6 +137,10 @@ def again(part: str, row: dict[str, Any], device: str) -> str:
 def finished(part: str, row: dict[str, Any], device: str, came: dict[str, Any]) -> Result:
     """Whether the work on a device came to its end."""
     stopped, during = str(came["ended"]), f" in {came['at']}" if came["at"] else ""
+    if came["late"]:
+        id = id_of(part, row, device, "finished")
+        why = f"the work on {device} {interpreters.described(row)} was {stopped}{during}, all that the level has left for it"
+        return unverifiable(id, why, seen=stopped, wanted="finished", next=interpreters.longer(part))
     if came["hung"]:
         why = (
             f"{device} {interpreters.described(row)} hung{during}: {stopped}, and was given up. The driver or the bus lost "
@@ -166,6 +197,9 @@ def judge_device(
         if seen is not None:
             found = no_number(name, where, seen) or module.judge_measure(name, where, seen, {**beside, "id": id})
             results.append(_result(id, found))
+            continue
+        if came["late"]:
+            results.append(unverifiable(id, end.why, seen="not measured", wanted="measured", next=end.next))
             continue
         why, step = f"{name} {where} was not measured: the work ended before.", again(part, row, device)
         results.append(failed(id, seen="not measured", wanted="measured", why=why, next=step, needs=(end.id,)))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 QUICK, STANDARD, BURN = "quick", "standard", "burn"
 LEVELS = (QUICK, STANDARD, BURN)
 
-#: Stated length of each level; the endurance of `burn` comes on top of standard.
-SECONDS = {QUICK: 30, STANDARD: 300}
+#: What each level takes at most; the endurance of `burn` comes on top. What is not known by then is not verifiable.
+SECONDS = {QUICK: 30, STANDARD: 300, BURN: 300}
 
 #: A first import of torch reads gigabytes; a HIP initialisation that hangs takes for ever.
 START_SECONDS = 150
 
 DEFAULT_MINUTES = 10
+
+#: A device that is at work says so after each measure, which take a few seconds each. MIOpen may compile kernels meanwhile.
+SILENT_SECONDS = 60
+#: What a worker needs besides its work: a second import of torch finds it in memory.
+BESIDES_SECONDS = 8
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,7 @@ class Part:
     :param seconds: what it is sized to take; :param limit: when it counts as hung, from the moment that the device answers.
     :param together: whether devices do it at the same time; what is timed is done one device after the other.
     :param level: the lowest one at which it is done.
+    :param silent: without a line for so long, a worker counts as hung.
     :param ranks: whether the devices' processes talk to each other.
     """
 
@@ -33,6 +40,7 @@ class Part:
     together: bool = True
     ranks: bool = False
     level: str = STANDARD
+    silent: float = SILENT_SECONDS
 
 
 PARTS = (
@@ -46,6 +54,7 @@ PARTS = (
         60 * DEFAULT_MINUTES,
         60 * DEFAULT_MINUTES + 120,
         level=BURN,
+        silent=math.inf,
     ),
 )
 
@@ -56,3 +65,8 @@ def part(name: str) -> Part:
         if row.name == name:
             return row
     raise KeyError(name)
+
+
+def seconds(level: str, minutes: float = 0) -> float:
+    """What a level takes at most; ``minutes`` of endurance are those of `burn` alone."""
+    return SECONDS[level] + (60 * minutes if level == BURN else 0)

@@ -1,12 +1,14 @@
 """Starts the workers of one part, a process for each device, and ends the one that hangs. Standard library, no torch.
 
 What comes of a device: ``{"device": {…} or None, "measured": {name: {…}}, "seconds": {name: s}, "at": the measure it was in
-or None, "ended": "" or why it did not finish, "hung": bool, "done": bool}``.
+or None, "ended": "" or why it did not finish, "hung": bool, "late": bool, "done": bool}``. ``hung``: it was given up;
+``late``: the time for all of this was over, and nothing speaks against it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import queue
 import signal
@@ -15,10 +17,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import levels
 
@@ -27,18 +29,33 @@ HOME = Path(__file__).resolve().parents[2]
 Outcome = dict[str, Any]
 
 
-def run_part(part: levels.Part, devices: Sequence[str], seconds: float | None = None) -> dict[str, Outcome]:
-    """The outcome of a part by device; ``seconds`` is what each is sized to take, where not the part's own."""
-    took = part.seconds if seconds is None else seconds
+def run_part(
+    part: levels.Part, devices: Sequence[str], seconds: float | None = None, within: float = math.inf
+) -> dict[str, Outcome]:
+    """The outcome of a part by device; ``seconds`` is what each is sized to take, where not the part's own.
+
+    :param within: what all of it may take. Devices that work one after the other share what is left.
+    """
+    took, over = part.seconds if seconds is None else seconds, time.monotonic() + within
     with tempfile.TemporaryDirectory() as folder:
 
         def one(rank: int) -> Outcome:
             environment = {**_threads(len(devices)), **(_rank(rank, devices, folder) if part.ranks else {})}
-            limit = part.limit + took - part.seconds
-            return run_worker([part.name, devices[rank], f"{took:g}"], limit, environment=environment)
+            left = (over - time.monotonic()) / (1 if part.together else len(devices) - rank)
+            times = Times(part.limit + took - part.seconds, part.silent, left)
+            return run_worker([part.name, devices[rank], f"{took:g}"], times, environment=environment)
 
         with ThreadPoolExecutor(max_workers=len(devices) if part.together else 1) as pool:
             return dict(zip(devices, pool.map(one, range(len(devices)))))
+
+
+class Times(NamedTuple):
+    """Seconds: from the device's answer to the end, from one line to the next, for everything; and until the answer."""
+
+    limit: float
+    silent: float = math.inf
+    within: float = math.inf
+    start: float = levels.START_SECONDS
 
 
 def _threads(workers: int) -> dict[str, str]:
@@ -63,15 +80,42 @@ def find_devices() -> list[str]:
 
 def run_worker(
     words: Sequence[str],
-    limit: float,
+    times: Times,
     *,
-    start: float = levels.START_SECONDS,
     environment: Mapping[str, str] | None = None,
     module: str = "verify.compute.worker",
 ) -> Outcome:
-    """One worker to its end, or to ``limit`` seconds after its device answered; ``start`` is what that may take."""
+    """One worker to its end, or until one of its times is over."""
+    outcome: Outcome = {"device": None, "measured": {}, "seconds": {}, "at": None, "ended": "", "done": False}
+
+    def hear(said: dict[str, Any]) -> bool:
+        note(outcome, said)
+        return outcome["device"] is not None
+
+    end = converse([sys.executable, "-m", module, *words], times, hear, environment)
+    return {**outcome, **end._asdict(), "ended": outcome["ended"] or end.ended}
+
+
+class End(NamedTuple):
+    """How a process ended: ``ended`` is empty where it did well, and says why otherwise."""
+
+    ended: str = ""
+    hung: bool = False
+    late: bool = False
+
+
+def converse(
+    argv: Sequence[str],
+    times: Times,
+    hear: Callable[[dict[str, Any]], bool],
+    environment: Mapping[str, str] | None = None,
+) -> End:
+    """A process that says a JSON object per line, to its end or until one of its times is over.
+
+    :param hear: is told each of them; true once the process has answered: silence is then counted.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", module, *words],
+        list(argv),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -88,12 +132,11 @@ def run_worker(
     ]
     for reader in readers:
         reader.start()
-    outcome = collect(lines, limit, start)
-    if outcome["hung"]:
+    end = _listen(lines, times, hear)
+    if end.ended:
         _kill(process)
-    else:
-        outcome["ended"] = outcome["ended"] or _ending(process, readers[1], last)
-    return outcome
+        return end
+    return End(_ending(process, readers[1], last))
 
 
 def _read(stream: Iterable[str] | None, lines: queue.Queue[str | None]) -> None:
@@ -108,22 +151,26 @@ def _keep_last(stream: Iterable[str] | None, last: list[str]) -> None:
             last[:] = [line.strip()[:300]]
 
 
-def collect(lines: queue.Queue[str | None], limit: float, start: float) -> Outcome:
-    """What a worker says, until it is done, ends or is too late."""
-    outcome: Outcome = {"device": None, "measured": {}, "seconds": {}, "at": None, "ended": "", "hung": False, "done": False}
-    deadline, allowed = time.monotonic() + start, start
+def _listen(lines: queue.Queue[str | None], times: Times, hear: Callable[[dict[str, Any]], bool]) -> End:
+    """Until nothing more comes, or a time is over."""
+    now, answered = time.monotonic(), False
+    # Each time that can be over: when, and what is then said.
+    over = {"late": (now + times.within, f"not finished after {times.within:.0f} s")}
+    over["end"] = (now + times.start, f"no end after {times.start:g} s")
     while True:
+        first = min(over, key=lambda name: over[name][0])
         try:
-            line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            # A queue cannot wait for ever.
+            line = lines.get(timeout=min(max(0.0, over[first][0] - time.monotonic()), threading.TIMEOUT_MAX))
         except queue.Empty:
-            return {**outcome, "hung": True, "ended": f"no end after {allowed:g} s"}
+            return End(over[first][1], hung=first != "late", late=first == "late")
         if line is None:
-            return outcome
-        said = _parsed(line)
-        if "device" in said:
-            outcome["device"] = said["device"]
-            deadline, allowed = time.monotonic() + limit, limit
-        note(outcome, said)
+            return End()
+        now, before, answered = time.monotonic(), answered, hear(_parsed(line))
+        if answered and not before:
+            over["end"] = (now + times.limit, f"no end after {times.limit:g} s")
+        if answered:
+            over["sign"] = (now + times.silent, f"no sign of life for {times.silent:g} s")
 
 
 def note(outcome: Outcome, said: dict[str, Any]) -> None:
@@ -136,6 +183,8 @@ def note(outcome: Outcome, said: dict[str, Any]) -> None:
         outcome["seconds"][said["measured"]] = said["seconds"]
     elif "failed" in said:
         outcome["ended"] = said["failed"]
+    elif "device" in said:
+        outcome["device"] = said["device"]
     elif "done" in said:
         outcome["done"] = True
 

@@ -54,10 +54,12 @@ def unsteady(torch: Any) -> None:
 
 
 def slow(torch: Any) -> None:
-    """Products take twenty times as long."""
+    """Products take ten times as long, however busy this machine is."""
+    real = torch.Tensor.__matmul__
 
     def change(found: Any, left: Any, right: Any) -> Any:
-        time.sleep(40e-9 * found.numel())
+        for _ in range(9):
+            real(left, right)
         return found
 
     _after_product(torch, change)

@@ -30,7 +30,7 @@ RIGHT: dict[str, dict[str, Any]] = {
 
 def outcome(measured: dict[str, dict[str, Any]], device: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     """What :mod:`verify.compute.runner` gives for a device that came to its end."""
-    ended = {"seconds": dict.fromkeys(measured, 0.5), "at": None, "ended": "", "hung": False, "done": True}
+    ended = {"seconds": dict.fromkeys(measured, 0.5), "at": None, "ended": "", "hung": False, "late": False, "done": True}
     return {"device": device or GPU, "measured": measured, **ended, **changes}
 
 

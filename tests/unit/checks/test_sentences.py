@@ -599,6 +599,18 @@ UNKNOWN: list[tuple[str, Callable[[Seen], None], str, str]] = [
         "generate.ollama.residency",
         "no model was loaded",
     ),
+    (
+        "generate",
+        put("call", {"error": "httpx.ReadTimeout: timed out", "late": "27 s"}),
+        "generate.ollama.text",
+        "no text within 27 s, all that the level has left",
+    ),
+    (
+        "generate",
+        lambda seen: seen.update(call={"error": "timed out", "late": "27 s"}, loaded=None),
+        "generate.ollama.residency",
+        "was not loaded within 27 s",
+    ),
     ("generate", put("log", {"error": "nothing about devices"}), "generate.ollama.discovery", "nothing about devices"),
     ("generate", put("log", {"gpu": None}), "generate.ollama.discovery", "no longer has the lines"),
 ]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.checks import healthy
-from verify.checks import CHECKS, pytorch, pytorch_worker, torch_fit
-from verify.checks.context import Ran, run
+from verify.checks import CHECKS, pytorch, pytorch_worker, torch_fit, torch_look
+from verify.checks.context import Context, Ran
+from verify.compute import runner
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result, settle
 
 Seen = dict[str, Any]
@@ -297,24 +301,141 @@ def test_a_worker_says_what_it_is_about_to_do(monkeypatch: pytest.MonkeyPatch) -
     assert [one["at"] for one in said] == ["import"]
 
 
-def worker(script: str, seconds: float = 20) -> Seen:
-    """What is known of a process that printed lines and then did something else."""
-    done = run([sys.executable, "-c", script], seconds)
-    return {**pytorch.interpreters.read(done), "stopped": pytorch.stopped(done)}
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Seen]:
+    """What is known of a worker that says these lines and then does something else."""
+    real = runner.converse
+
+    def ask(*lines: Any, then: str = "", silent: float = 20.0, start: float = 20.0, within: float = 60.0) -> Seen:
+        text = "".join(f"print({json.dumps(line)!r}, flush=True)\n" for line in lines)
+        (tmp_path / "worker.py").write_text(f"import os, sys, time\nprint('noise')\n{text}{then}\n")
+        times = runner.Times(start, silent, within, start)
+        argv = [sys.executable, str(tmp_path / "worker.py")]
+        monkeypatch.setattr(runner, "converse", lambda _, asked, hear: real(argv, times, hear))
+        return torch_look.look_here()
+
+    return ask
 
 
-LINE = json.dumps({"at": ["cuda:0", "ones"]})
+IMPORTING, LOOKING, AT = {"at": "import"}, {"at": "devices"}, {"at": ["cuda:0", "ones"]}
 
 
-def test_of_a_worker_that_hangs_or_dies_the_last_line_and_the_end_are_kept() -> None:
-    begin = f"import os, sys, time; print('noise'); print({LINE!r}, flush=True); "
-    hung = worker(begin + "time.sleep(60)", seconds=2)
-    assert hung == {"at": ["cuda:0", "ones"], "stopped": "no end after 2 s"}
-    died = worker(begin + "sys.stderr.write('Memory access fault by GPU node-1\\n'); sys.stderr.flush(); os.abort()")
-    assert died["stopped"] == "signal SIGABRT: Memory access fault by GPU node-1"
-    assert worker(begin + "sys.exit(3)")["stopped"] == "exit status 3"
-    assert worker(begin)["stopped"] == ""
+def test_of_a_worker_that_hangs_or_dies_the_last_line_and_the_end_are_kept(worker: Callable[..., Seen]) -> None:
+    hung = worker(IMPORTING, LOOKING, AT, then="time.sleep(60)", silent=1.5)
+    assert hung == {**AT, "stopped": "no sign of life for 1.5 s", "hung": True, "late": False}
+    died = worker(
+        IMPORTING, AT, then="sys.stderr.write('Memory access fault by GPU node-1'); sys.stderr.flush(); os.abort()"
+    )
+    assert died == {**AT, "stopped": "signal SIGABRT: Memory access fault by GPU node-1", "hung": False, "late": False}
+    assert worker({"version": "2.13.0"})["stopped"] == ""
 
 
-def test_what_did_not_start_says_why() -> None:
-    assert pytorch.stopped(Ran(None, error="No such file or directory")) == "No such file or directory"
+def test_an_import_may_take_longer_than_any_other_silence(worker: Callable[..., Seen]) -> None:
+    seen = worker(IMPORTING, then="time.sleep(1.5); print('{}', flush=True)", silent=0.5)
+    assert (seen["hung"], seen["stopped"]) == (False, "")
+    assert worker(IMPORTING, then="time.sleep(60)", start=1.5)["stopped"] == "no end after 1.5 s"
+
+
+def test_a_level_whose_time_is_over_says_nothing_against_a_worker(worker: Callable[..., Seen]) -> None:
+    seen = worker(IMPORTING, LOOKING, then="time.sleep(60)", within=2.0)
+    assert seen == {**LOOKING, "stopped": "not finished after 2 s", "hung": False, "late": True}
+
+
+def test_a_worker_that_says_nothing_is_an_error(worker: Callable[..., Seen]) -> None:
+    assert worker(then="sys.exit(3)")["error"] == "exit status 3"
+
+
+LATE = [
+    ("import", {"torch.host.import"}),
+    (["cpu", "matmul"], {"torch.host.matmul_cpu", "torch.host.conv_cpu"}),
+    ("devices", set()),
+    (["cuda:0", "tensor"], {f"torch.host.{name}_gpu0" for name in ("tensor", "matmul", "conv")}),
+]
+#: What is about GPUs, and not known before torch has looked for them.
+OF_GPUS = {f"torch.host.{name}_gpu0" for name in pytorch.SAMPLES} | {
+    f"torch.host.gpu_{name}" for name in ("available", "count", "identity")
+}
+
+
+@pytest.mark.parametrize(("at", "unknown"), LATE, ids=[str(row[0]) for row in LATE])
+def test_what_was_not_reached_in_time_is_not_known_and_no_fault(at: Any, unknown: set[str]) -> None:
+    seen = healthy.seen("torch")
+    cut_off(at, "not finished after 24 s")(seen)
+    place(late=True)(seen)
+    if isinstance(at, list) and at[0] == "cpu":
+        place(available=False, devices=[])(seen)
+    results = {id: result for id, result in judge(seen).items() if id.startswith("torch.host.")}
+    wanted = unknown | (OF_GPUS if at == "devices" or at[0] == "cpu" else set())
+    assert {id for id, result in results.items() if result.status != PASS} == wanted
+    assert {results[id].status for id in wanted} == {UNVERIFIABLE}
+    assert {results[id].why for id in wanted} == {
+        "PyTorch on the host was not finished after 24 s, all that the level has left for it"
+    }
+    assert "verify run --limit 3600 torch" in results[next(iter(wanted))].next
+
+
+def test_what_is_known_to_be_wrong_stays_so_however_late_it_is() -> None:
+    seen = healthy.seen("torch")
+    cut_off(["cuda:0", "tensor"], "not finished after 24 s")(seen)
+    place(late=True, build="cuda")(seen)
+    seen["places"]["host"]["computed"]["cuda:0"]["ones"] = {"error_ratio": 2.0}
+    assert {"torch.host.build", "torch.host.ones_gpu0"} <= {id for id, one in judge(seen).items() if one.status == FAIL}
+
+
+def test_processors_that_hang_explain_that_no_gpu_was_looked_for() -> None:
+    seen = healthy.seen("torch")
+    cut_off(["cpu", "conv"])(seen)
+    place(available=False, devices=[])(seen)
+    assert reds(judge(seen)) == {"torch.host.conv_cpu"}
+
+
+HUNG = [
+    ("devices", {"cuda:0": "torch.host.gpu_available"}),
+    (["cuda:0", "conv"], {"cuda:0": "torch.host.conv_gpu0"}),
+    (["cpu", "conv"], {}),
+    ("import", {}),
+]
+
+
+@pytest.mark.parametrize(("at", "left"), HUNG, ids=[str(row[0]) for row in HUNG])
+def test_a_gpu_that_hung_here_is_left_alone_later(at: Any, left: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    ctx = Context(healthy.expected())
+    ctx.__dict__["snapshot"] = {}
+    ctx._containers["gpuhost-jupyter"] = {}
+    answers = {"host": {"at": at, "hung": True}, "gpuhost-jupyter": {}}
+    monkeypatch.setattr(torch_look.interpreters, "ask", lambda row, words, ctx, seconds: answers[row["where"]])
+    pytorch.probe(healthy.expected(), ctx)
+    assert ctx.hung == left
+
+
+@pytest.mark.parametrize(("left", "parts", "words"), [(30.0, [], "28"), (290.0, ["correctness"], "96"), (None, [], None)])
+def test_a_place_has_what_the_level_has_left(
+    left: float | None, parts: list[str], words: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ctx = Context(healthy.expected(), parts=parts, until=math.inf if left is None else time.monotonic() + left + 0.4)
+    ctx.__dict__["snapshot"] = {}
+    asked: list[tuple[list[str], float]] = []
+
+    def ask(row: Any, words: list[str], ctx: Context, seconds: float) -> Seen:
+        asked.append((words, seconds))
+        return {"error": "x"}
+
+    monkeypatch.setattr(torch_look.interpreters, "ask", ask)
+    ctx._containers["gpuhost-jupyter"] = {}
+    pytorch.probe(healthy.expected(), ctx)
+    assert [one for one, _ in asked] == [["torch", *(["--within", words] if words else [])]] * 2
+    if words is None:
+        assert asked[0][1] == 2 * torch_look.SECONDS + torch_look.interpreters.MARGIN
+
+
+ENDINGS = [
+    (Ran(None, error="No such file or directory"), "No such file or directory"),
+    (Ran(-6, err="x\nMemory access fault by GPU node-1\n"), "signal SIGABRT: Memory access fault by GPU node-1"),
+    (Ran(3), "exit status 3"),
+    (Ran(0, err="a warning"), ""),
+]
+
+
+@pytest.mark.parametrize(("ran", "words"), ENDINGS)
+def test_how_a_command_ended_is_said_in_its_last_words(ran: Ran, words: str) -> None:
+    assert ran.ending == words

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,28 @@ def test_an_area_that_is_named_runs_at_any_level_with_what_explains_it(monkeypat
     assert ran[-1] == "correctness"
 
 
+LIMITS = [
+    ((), levels.QUICK, 0, 30, []),
+    ((), levels.STANDARD, 0, 300, STANDARD),
+    ((), levels.BURN, 0, 300 + 60 * 20, PARTS),
+    ((), levels.QUICK, 3600, 3600, []),
+    (("torch",), levels.STANDARD, 0, 30, []),
+    (("correctness.host",), levels.QUICK, 0, 300, ["correctness"]),
+    (("burn", "memory"), levels.QUICK, 0, 300 + 60 * 20, ["memory", "burn"]),
+]
+
+
+@pytest.mark.parametrize(("chosen", "level", "asked_for", "seconds", "parts"), LIMITS)
+def test_a_level_has_its_time_and_what_is_chosen_that_of_its_level(
+    chosen: tuple[str, ...], level: str, asked_for: float, seconds: float, parts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "run_one", lambda check, expected, ctx: [])
+    ctx, began = context(), time.monotonic()
+    run_checks({**healthy.expected(), "minutes": 20}, ctx, chosen, level, asked_for)
+    assert ctx.until - began == pytest.approx(seconds, abs=5)
+    assert ctx.parts == parts
+
+
 def test_every_part_is_an_area_with_a_stated_duration() -> None:
     assert AREAS[-len(PARTS) :] == tuple(PARTS)
     assert all(check.seconds > 0 for check in CHECKS)
@@ -99,8 +122,9 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[dict[st
     """What the program asked for: expectation and level. It is called with ``--expect`` of a host planned for standard."""
     found: list[tuple[dict[str, Any], str]] = []
 
-    def run_checks(expected: dict[str, Any], ctx: Context, chosen: list[str], level: str) -> list[Result]:
+    def run_checks(expected: dict[str, Any], ctx: Context, chosen: list[str], level: str, limit: float) -> list[Result]:
         found.append((expected, level))
+        expected["limit"] = limit
         return [Result("system.os.release", "pass")]
 
     monkeypatch.setattr(program, "run_checks", run_checks)
@@ -128,6 +152,12 @@ def test_the_length_of_the_endurance_is_asked_for(asked: list[tuple[dict[str, An
     start("--level", "burn", "--minutes", "30")
     start("--level", "burn")
     assert [(expected["minutes"], level) for expected, level in asked] == [(30, "burn"), (levels.DEFAULT_MINUTES, "burn")]
+
+
+def test_an_own_limit_may_be_set(asked: list[tuple[dict[str, Any], str]]) -> None:
+    start()
+    start("--limit", "3600")
+    assert [expected["limit"] for expected, _ in asked] == [0, 3600]
 
 
 def test_earlier_rates_come_from_a_file_or_from_whoever_calls(

@@ -35,6 +35,7 @@ STAND_IN = """
 WORK = {
     "well": "yield 'first', lambda: {'error_ratio': 0.5}",
     "hangs": "yield 'first', lambda: {'error_ratio': 0.5}\n    yield 'second', lambda: __import__('time').sleep(60)",
+    "slow": "\n    for n in range(4): yield f'{n}', lambda: __import__('time').sleep(0.6) or {}",
     "dies": "yield 'first', lambda: __import__('os').kill(__import__('os').getpid(), 11)",
     "raises": "yield 'first', lambda: 1 / 0",
     "nan": "yield 'first', lambda: {'error_ratio': float('nan')}",
@@ -49,10 +50,10 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     program = "import sys; from verify.compute import worker; worker.measures = part; sys.exit(worker.main(sys.argv[1:]))"
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{runner.HOME}")
 
-    def run(does: str, device: str = "cuda:0", limit: float = 1.0, beginning: float = 20.0) -> dict[str, Any]:
+    def run(does: str, device: str = "cuda:0", limit: float = 1.0, **times: float) -> dict[str, Any]:
         text = f"def part(name, torch, device, seconds):\n    {WORK[does]}\n{program}"
         (tmp_path / "as_told.py").write_text(text)
-        return runner.run_worker(["any", device, "1"], limit, start=beginning, module="as_told")
+        return runner.run_worker(["any", device, "1"], runner.Times(limit, **{"start": 20.0, **times}), module="as_told")
 
     return run
 
@@ -78,8 +79,42 @@ def test_a_hang_is_ended_and_leaves_what_was_measured_and_where_it_was(start: An
 
 def test_a_device_that_never_answers_is_given_up(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAND_IN_STARTS", "never")
-    seen = start("well", beginning=1.5)
+    seen = start("well", start=1.5)
     assert (seen["hung"], seen["device"], seen["ended"]) == (True, None, "no end after 1.5 s")
+
+
+def test_silence_is_a_hang_however_much_time_is_left(start: Any) -> None:
+    began = time.monotonic()
+    seen = start("hangs", limit=50.0, silent=1.5)
+    assert time.monotonic() - began < 15
+    assert (seen["hung"], seen["late"], seen["ended"], seen["at"]) == (True, False, "no sign of life for 1.5 s", "second")
+
+
+def test_work_that_goes_on_is_no_silence(start: Any) -> None:
+    seen = start("slow", limit=50.0, silent=1.5)
+    assert (seen["done"], seen["hung"], list(seen["measured"])) == (True, False, ["0", "1", "2", "3"])
+
+
+def test_what_has_no_time_left_is_late_and_not_hung(start: Any) -> None:
+    seen = start("hangs", limit=50.0, within=5.0)
+    assert (seen["hung"], seen["late"], seen["ended"]) == (False, True, "not finished after 5 s")
+    assert seen["measured"] == {"first": {"error_ratio": 0.5}}
+
+
+def test_devices_that_work_one_after_the_other_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[runner.Times] = []
+
+    def run(words: list[str], times: runner.Times, environment: dict[str, str]) -> dict[str, Any]:
+        told.append(times)
+        return {}
+
+    monkeypatch.setattr(runner, "run_worker", run)
+    part = levels.Part("any", "", seconds=10, limit=60, together=False)
+    runner.run_part(part, ["cuda:0", "cuda:1"], within=100)
+    # The first took no time: the second has all that is left.
+    assert [round(times.within) for times in told] == [50, 100]
+    runner.run_part(levels.Part("any", "", seconds=10, limit=60), ["cuda:0", "cuda:1"], within=100)
+    assert [round(times.within) for times in told[2:]] == [100, 100]
 
 
 def test_a_death_is_told_by_its_signal_and_where_it_was(start: Any) -> None:
@@ -134,9 +169,10 @@ def test_without_torch_the_processors_are_named() -> None:
 def test_each_device_has_a_worker_of_its_own(together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[list[str], float]] = []
 
-    def run(words: list[str], limit: float, environment: dict[str, str]) -> dict[str, Any]:
+    def run(words: list[str], times: runner.Times, environment: dict[str, str]) -> dict[str, Any]:
         assert environment.get("OMP_NUM_THREADS") == (None if words[1] == "cpu" else threads)
-        told.append((words, limit))
+        assert times.silent == levels.SILENT_SECONDS
+        told.append((words, times.limit))
         return {"device": words[1]}
 
     monkeypatch.setattr(runner, "run_worker", run)
@@ -154,7 +190,7 @@ def test_processes_that_talk_to_each_other_know_where_they_meet(monkeypatch: pyt
     told: list[dict[str, str]] = []
     begun = threading.Barrier(2, timeout=10)
 
-    def run(words: list[str], limit: float, environment: dict[str, str]) -> dict[str, Any]:
+    def run(words: list[str], times: runner.Times, environment: dict[str, str]) -> dict[str, Any]:
         begun.wait()
         told.append({"device": words[1], **environment})
         return {}
@@ -174,7 +210,7 @@ def test_the_command_prints_the_outcome_of_each_device(
     from verify.__main__ import FAILED, PASSED, main
 
     cpu = measured.numbers({"kind": "cpu", "formats": []})
-    monkeypatch.setattr(runner, "run_part", lambda part, devices, seconds: dict.fromkeys(devices, cpu))
+    monkeypatch.setattr(runner, "run_part", lambda part, devices, *times: dict.fromkeys(devices, cpu))
     assert main(["compute", "correctness", "--devices", "cpu", "--json"]) == PASSED
     document = json.loads(capsys.readouterr().out)
     assert document["seen"]["devices"]["cpu"]["done"]

@@ -30,7 +30,7 @@ def certified() -> dict[str, Any]:
 
 def simulated() -> dict[str, Any]:
     seen, expected = all_seen(), healthy.expected() | {"simulated": True}
-    for area in ("system", "access", "driver", "rocm", "generate", "torch"):
+    for area in ("system", "access", "driver", "health", "rocm", "generate", "torch"):
         seen[area]["simulated"] = True
     for name in ("ollama", "anythingllm"):
         seen["containers"]["containers"][f"gpuhost-{name}"]["stand_in"] = healthy.STAND_IN

@@ -18,7 +18,7 @@ from control import history
 from tests.unit.checks import healthy, measured
 from tests.unit.report.run_folder import examined, save
 from verify.checks import CHECKS
-from verify.compute import burn
+from verify.compute import burn, levels
 from verify.facts import facts
 from verify.result import document, settle
 
@@ -72,8 +72,9 @@ def write(folder: Path, stamps: tuple[str, ...] = (*EARLIER, QUICK, NOW)) -> Pat
 def _host(run: Path, stamp: str, name: str) -> None:
     expected, seen = _expected(name, stamp), _seen(name, stamp)
     expected["history"] = history.rates(run, name)
-    deep = {"quick": 9, "standard": 13, "burn": 14}[level(stamp)]
-    found = settle(one for check in CHECKS[:deep] for one in check.judge(seen[check.area], expected))
+    reached = levels.LEVELS[: levels.LEVELS.index(level(stamp)) + 1]
+    asked = [check for check in CHECKS if check.level in reached]
+    found = settle(one for check in asked for one in check.judge(seen[check.area], expected))
     known = facts(_snapshot(name, stamp), expected, found)
     taken = f"{stamp[:13]}:{stamp[13:15]}:{stamp[15:17]}Z"
     save(run / "results" / f"{name}.json", document(name, False, taken, 301.6, found, level(stamp), known))
@@ -100,8 +101,12 @@ def _seen(name: str, stamp: str) -> dict[str, Any]:
     seen["driver"]["nodes"] = [{"node": 0, "simd_count": 0}]
     seen["driver"]["nodes"] += [{"node": at + 1, "simd_count": 96, "gfx": card["gfx"]} for at, card in enumerate(cards)]
     seen["rocm"]["tools"] = {tool: healthy.tool(len(cards)) for tool in ("rocminfo", "rocm-smi")}
+    seen["health"]["cards"] = [healthy.card(card["pci"]) for card in cards]
     for place in seen["torch"]["places"].values():
-        place["devices"] = [{"name": card["name"], "gfx": card["gfx"], "memory_bytes": 24 << 30} for card in cards]
+        place["devices"] = [
+            {"name": card["name"], "gfx": card["gfx"], "memory_bytes": 24 << 30, "pci": card["pci"]} for card in cards
+        ]
+        place.update(packages=[], targets=["gfx1030", "gfx1032", "gfx1100"])
         place["computed"] = dict.fromkeys(("cpu", *(f"cuda:{at}" for at in range(len(cards)))), place["computed"]["cpu"])
     for area in ("correctness", "memory", "rate", "peers", "burn"):
         places = seen[area]["places"]
