@@ -6,6 +6,7 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from control.planner import services
 from control.planner.model import Context, Decision, Outcome
 
 #: From here on, ports published on 127.0.0.1 cannot be reached from the same network segment (moby#45610).
@@ -17,7 +18,15 @@ DOCKERS_OWN = "docker-ce"
 
 
 def decide(ctx: Context) -> Outcome:
-    """The part of the role ``container_engine``."""
+    """The part of the role ``container_engine``; an empty one where nothing needs an engine.
+
+    An engine that gpuhost brought stays when the last service is taken out of the site: by then somebody may run
+    containers of their own on it. `remove` takes it away.
+    """
+    asked, _ = services.enabled(ctx)
+    if not asked and not _brought(ctx):
+        why = "no service is wanted that runs in a container"
+        return Outcome({"packages": [], "daemon": {}, "service": None}, [Decision("container engine", "none", why, "engine.none")])
     wishes = ctx.wishes
     daemon: dict[str, Any] = {
         "log-driver": "json-file",
@@ -38,6 +47,12 @@ def decide(ctx: Context) -> Outcome:
     else:
         decision = Decision("container engine", names[0], "the distribution's own Docker Engine", "engine.distro")
     return Outcome(part, [decision], _old(ctx))
+
+
+def _brought(ctx: Context) -> bool:
+    """Whether an earlier run brought an engine: its seal then has the engine's unit."""
+    seal = ctx.mapping("seals").get("container_engine") or {}
+    return any(item["kind"] == "unit" for item in (seal.get("items") or {}).values())
 
 
 def _old(ctx: Context) -> list[Any]:
