@@ -116,7 +116,7 @@ def small_disk(name: str, path: str, size_bytes: int) -> Iterator[None]:
 def port_taken(name: str, port: int) -> Iterator[str]:
     """A process on the host listens on 127.0.0.1 at this port; gives the name of its unit."""
     listen = f"import socket,time; s=socket.socket(); s.bind(('127.0.0.1',{port})); s.listen(); time.sleep(9e5)"
-    with _unit(name, f"{names.PREFIX}port-{port}", listen) as unit:
+    with _unit(name, f"lab-port-{port}", listen) as unit:
         yield unit
 
 
@@ -127,7 +127,7 @@ def apt_locked(name: str) -> Iterator[str]:
         "import fcntl,time; fs=[open(p,'a') for p in ('/var/lib/dpkg/lock-frontend','/var/lib/dpkg/lock')]; "
         "[fcntl.lockf(f, fcntl.LOCK_EX) for f in fs]; time.sleep(9e5)"
     )
-    with _unit(name, f"{names.PREFIX}apt-lock", hold) as unit:
+    with _unit(name, "lab-apt-lock", hold) as unit:
         yield unit
 
 

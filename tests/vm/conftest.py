@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from control.lab.vm.machine import Machine
 from control.lab.vm.spec import VmSpec
+from tests.lab.conftest import Done
+from tests.vm.driven import WITH_DRIVER, Driven, drivers
 
 Make = Callable[[VmSpec], Machine]
+#: The only release whose disk, mirror and kernels are made: another one would cost minutes and show little that is new.
+RELEASE = 13
 _KEYRING = "/etc/apt/keyrings/gpuhost-lab-test.asc"
 _AUTHORITY = "/etc/ssl/certs/gpuhost-lab-test.crt"
 
@@ -50,28 +55,26 @@ def ansible(host: str, module: str, arguments: str, *more: str) -> subprocess.Co
 
 @pytest.fixture(scope="session")
 def vm_lab() -> Iterator[None]:
-    """The lab is new at the start of the tests, with a mirror of both releases; nothing of it is left after them."""
+    """The lab is new at the start of the tests, with its mirror; nothing of it is left after them."""
     from control.lab import engine, site
-    from control.lab.spec import RELEASES
     from control.lab.vm import tools
 
     engine.ensure()
     tools.ensure()
     site.down()
     try:
-        site.up_mirror(RELEASES)
+        site.up_mirror({RELEASE})
         yield
     finally:
         if not os.environ.get("GPUHOST_KEEP_LAB"):
             site.down(stop_engine=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def machine(vm_lab: None) -> Iterator[Make]:
-    """Makes machines as specified, each fresh: ``machine(VmSpec(1, 13))``. They are in the site ``lab`` by their names.
+    """Makes machines as specified, each fresh: ``machine(VmSpec(1, RELEASE))``. They are in the site ``lab`` by their names.
 
-    Two under emulation would only slow each other down, so the one before is switched off; those of a test module go
-    with it.
+    Two under emulation would only slow each other down, so the one before is switched off.
     """
     from control.lab import site
     from control.lab.vm import fleet
@@ -89,6 +92,37 @@ def machine(vm_lab: None) -> Iterator[Make]:
 
     yield make
     site.remove_hosts(made)
+
+
+@dataclass(frozen=True)
+class First:
+    """What became of a bare machine: before, the run that brought AMD's driver, and after."""
+
+    vm: Driven
+    packages_before: dict[str, str]
+    loaded_before: str
+    boot_before: str
+    done: Done
+
+
+@pytest.fixture(scope="session")
+def first(machine: Make) -> Iterator[First]:
+    """A bare machine, whose own driver is in use, was brought AMD's older release, and is saved as it is then."""
+    vm = Driven(machine(VmSpec(1, RELEASE)), RELEASE)
+    packages, loaded, boot = vm.packages(), vm.loaded(), vm.machine.boot_id()
+    vm.hold_device()
+    done = vm.up(drivers(RELEASE)[1])
+    vm.machine.snapshot(WITH_DRIVER)
+    yield First(vm, packages, loaded, boot, done)
+    vm.forget_wishes()
+
+
+@pytest.fixture
+def vm(first: First) -> Driven:
+    """The machine with AMD's older release at work, as it was saved."""
+    assert first.done.code == 0, first.done.text
+    first.vm.begin_with_driver()
+    return first.vm
 
 
 @pytest.hookimpl(wrapper=True)

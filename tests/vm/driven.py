@@ -11,6 +11,7 @@ from typing import Any
 
 from control import rows, support
 from control.lab import amd, amd_driver, names
+from control.lab.vm import fleet
 from control.lab.vm.machine import Machine
 from tests.lab.conftest import ROOT, SITE, Done, LabHost, gpuhost, host_variables
 
@@ -21,6 +22,10 @@ def drivers(release: int) -> tuple[rows.Driver, rows.Driver]:
     """The two newest releases of AMD's driver that the lab has for a Debian release, newest first."""
     newest, older = amd.drivers(support.load(), f"debian-{release}")[:2]
     return newest, older
+
+
+#: Snapshot of a machine on which the older of the two releases is at work: where most tests begin.
+WITH_DRIVER = "with-driver"
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,16 @@ class Driven:
     def name(self) -> str:
         return self.machine.name
 
+    def begin_with_driver(self) -> None:
+        """It is as its snapshot has it, and no other machine takes part of the processors."""
+        for one in fleet.every():
+            one.machine.cut_power()
+        self.machine.restore(WITH_DRIVER)
+
+    def boots(self) -> int:
+        """How often it has booted."""
+        return int(self.machine.run("journalctl --list-boots --quiet | wc -l"))
+
     def wish(self, row: rows.Driver | None, variant: str | None = None, **more: Any) -> None:
         """What the site wants of the machine: this release of the driver, with a trouble or without."""
         wishes = {"rocm_stream": "none", "services_enabled": [], "pytorch_build": "none", **more}
@@ -42,6 +57,9 @@ class Driven:
         if variant:
             wishes["sources_amd_driver_url"] = names.amd_url("amdgpu", variant)
         host_variables(LabHost(self.name), "\n".join(f"{name}: {json.dumps(value)}" for name, value in wishes.items()))
+
+    def forget_wishes(self) -> None:
+        host_variables(LabHost(self.name), "").unlink()
 
     def up(self, row: rows.Driver | None, variant: str | None = None, **more: Any) -> Done:
         """``up`` with these wishes."""
@@ -61,6 +79,12 @@ class Driven:
         named = [one for one in found if one["id"] == finding_id]
         assert named, f"{finding_id} is not among {[one['id'] for one in found]}: {done.text}"
         return named[0]
+
+    def check(self, done: Done, check_id: str) -> dict[str, Any]:
+        """The result of one check in a run's answer."""
+        rows_ = done.document["hosts"][self.name]["results"]
+        (found,) = [one for one in rows_ if one["id"] == check_id]
+        return dict(found)
 
     def due(self, done: Done) -> dict[str, str]:
         return dict(done.document["hosts"][self.name]["due"])

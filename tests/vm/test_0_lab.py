@@ -15,7 +15,7 @@ from control.lab.vm import fleet, image
 from control.lab.vm.hardware import DISK
 from control.lab.vm.machine import Machine
 from control.lab.vm.spec import VmSpec
-from tests.vm.conftest import Make, ansible, use_mirror
+from tests.vm.conftest import RELEASE, Make, ansible, use_mirror
 
 pytestmark = pytest.mark.vm
 
@@ -26,7 +26,7 @@ _TOOL = "timeout --signal=KILL 120"
 @pytest.fixture(scope="module")
 def bare(machine: Make) -> Machine:
     """A machine without a simulated GPU, as one finds a fresh server."""
-    return machine(VmSpec(1, 13, gpu=None))
+    return machine(VmSpec(2, RELEASE, gpu=None))
 
 
 def kfd_nodes(machine: Machine) -> list[dict[str, int]]:
@@ -67,7 +67,7 @@ def test_ansible_reaches_it_as_a_host_of_the_lab_s_site(bare: Machine) -> None:
 def test_status_and_ssh_know_it(bare: Machine) -> None:
     seen = {one["name"]: one for one in site.status()["vms"]}
     assert seen[bare.name]["status"] == "running"
-    command = [*site.ssh_command("vm1"), "hostname"]
+    command = [*site.ssh_command("vm2"), "hostname"]
     assert subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout.strip() == bare.name
 
 
@@ -155,7 +155,7 @@ def test_the_power_button_shuts_it_down_in_order(bare: Machine) -> None:
 
 
 def test_one_machine_s_disk_is_not_another_s(bare: Machine) -> None:
-    base = image.ensure(13, lambda _: None).disk
+    base = image.ensure(RELEASE, lambda _: None).disk
     shared = [path for path in base.parent.rglob(DISK) if path.is_file()]
     assert all(path.stat().st_mtime < (bare.folder / DISK).stat().st_ctime for path in shared)
     chain = subprocess.run(
@@ -169,8 +169,8 @@ def test_one_machine_s_disk_is_not_another_s(bare: Machine) -> None:
 
 @pytest.fixture(scope="module")
 def secured(machine: Make, bare: Machine) -> Machine:
-    """Debian 12 with Secure Boot and the simulated GPU."""
-    return machine(VmSpec(2, 12, secure_boot=True))
+    """With Secure Boot and the simulated GPU."""
+    return machine(VmSpec(3, RELEASE, secure_boot=True))
 
 
 def test_secure_boot_is_on_and_keeps_the_kernel_locked(secured: Machine) -> None:
@@ -192,5 +192,5 @@ def test_with_a_simulated_gpu_the_modules_and_nodes_are_the_kernel_s_own(secured
 
 def test_a_machine_made_anew_knows_nothing_of_the_one_before(machine: Make, secured: Machine) -> None:
     secured.run("touch /root/mine && sync")
-    again = machine(VmSpec(2, 12, secure_boot=True))
+    again = machine(VmSpec(3, RELEASE, secure_boot=True))
     assert again.run("ls /root") == ""
