@@ -90,9 +90,12 @@ def remove(*hosts: LabHost) -> None:
 
 
 def host_variables(host: LabHost, text: str) -> Path:
-    """A file of the lab's site with variables for one host; the caller removes it."""
-    path = ROOT / "inventory" / SITE / "host_vars" / f"{host.name}.yml"
-    path.parent.mkdir(exist_ok=True)
+    """A file of the lab's site with variables for one host; the caller removes it.
+
+    In the folder of the host's name: where there is one, Ansible reads no file beside it.
+    """
+    path = ROOT / "inventory" / SITE / "host_vars" / host.name / "test.yml"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"---\n{text}\n")
     return path
 

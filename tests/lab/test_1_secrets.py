@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import ROOT, SITE, Fleet, LabHost, gpuhost
+from tests.lab.conftest import ROOT, SITE, Fleet, LabHost, gpuhost, host_variables
 
 pytestmark = pytest.mark.lab
 
@@ -154,9 +154,7 @@ def test_what_cannot_be_made_anew_is_refused(fleet: Fleet) -> None:
 
 def test_the_sites_other_value_takes_the_place_of_the_one_before(fleet: Fleet) -> None:
     host = fleet.debian12
-    path = ROOT / "inventory" / SITE / "host_vars" / f"{host.name}.yml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("---\nservices_secrets: {jupyter: {token: of-the-site-now-and-plain}}\n")
+    path = host_variables(host, "services_secrets: {jupyter: {token: of-the-site-now-and-plain}}")
     try:
         plan = gpuhost("plan", "--site", SITE, "--host", host.name, "--json")
         assert plan.document["hosts"][host.name]["due"]["services"] == "the site gives other secrets: jupyter/token"
