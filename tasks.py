@@ -2,7 +2,7 @@
 
 from invoke import Collection
 
-from control.tasks import dev, host, lab, services, support, trial
+from control.tasks import bench, dev, host, lab, services, support, trial
 
 ns = Collection(
     trial.try_,
@@ -19,6 +19,6 @@ ns = Collection(
     support.support,
     dev.run_tests,
     dev.lint,
-    dev.bench,
+    bench,
 )
 ns.configure({"run": {"echo": False}})

@@ -42,7 +42,7 @@ class Built(Part):
 
 
 class Image(Row):
-    """One container image. ``targets`` are the GPU targets it has kernels for."""
+    """One container image. ``targets`` are the GPU targets it has kernels for; with ``vulkan`` it compiles its own."""
 
     id: str
     image: str
@@ -55,6 +55,7 @@ class Image(Row):
     torch: VersionText | None = None
     driver_min: VersionText | None = None
     targets: list[Gfx] = Field(default_factory=list)
+    vulkan: bool = False
     integrated_env: dict[str, str] = Field(default_factory=dict)
     integrated_default: list[Gfx] = Field(default_factory=list)
     size: Size
@@ -121,6 +122,26 @@ class Health(Part):
     contains: str | None = None
 
 
+class Fallback(Part):
+    """Images that take the place of the first where it has no kernels for the GPU, and where there is no GPU."""
+
+    vulkan: str
+    cpu: str
+
+
+class ModelFile(Part):
+    """The service loads one model, from a file: of the host, or of the models that the service ``store`` keeps."""
+
+    store: str
+
+
+class OpenAi(Part):
+    """Where a service answers as OpenAI's API does, and which of its secrets opens it."""
+
+    path: str
+    key: str
+
+
 class Limits(Part):
     """Upper bounds of one container. ``memory_share`` is of the host's memory."""
 
@@ -131,15 +152,21 @@ class Limits(Part):
 
 
 class Service(Row):
-    """One service of the catalogue. ``gpu`` is the only GPU setting there is."""
+    """One service of the catalogue. ``gpu`` is the only GPU setting there is.
+
+    ``needs``: services that come with it. ``uses``: services that it calls where the site has them.
+    """
 
     id: str
     name: str
     image: str
+    fallback: Fallback | None = None
     port: int
     gpu: bool
     needs: list[str]
+    uses: list[str] = Field(default_factory=list)
     user: User
+    command: list[str] = Field(default_factory=list)
     folders: list[Folder]
     mounts: list[Mount]
     env: dict[str, str]
@@ -148,5 +175,8 @@ class Service(Row):
     health: Health
     read_only: bool = False
     models: bool = False
+    model_file: ModelFile | None = None
+    browser: bool = False
+    openai: OpenAi | None = None
     limits: Limits
     reserve_disk_mb: int

@@ -13,7 +13,9 @@ Lists = dict[str, list[Any]]
 
 #: What the planner can fill into the texts of a service row.
 PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::([a-z_]+))?\}")
-PLAIN_PLACEHOLDERS = ("data", "model", "port", "verify")
+PLAIN_PLACEHOLDERS = ("context", "data", "embedding_model", "model", "port", "verify")
+#: Only for a service that loads a model from a file.
+MODEL_PLACEHOLDERS = ("model_file", "model_name")
 #: Where a list stands that has no file of its own name.
 _FILE = {"targets": "gpus", "kernel_fixes": "drivers", "elsewhere": "systems", "keys": "repositories"}
 _NEEDED_TORCH = {
@@ -85,6 +87,10 @@ def _references(lists: Lists) -> Iterator[tuple[str, Any, str, str, Iterable[str
     for service in lists["services"]:
         yield "services", service, "image", "images", [service.image]
         yield "services", service, "needs", "services", service.needs
+        yield "services", service, "uses", "services", service.uses
+        yield "services", service, "model_file", "services", [service.model_file.store] if service.model_file else []
+        instead = service.fallback
+        yield "services", service, "fallback", "images", [instead.vulkan, instead.cpu] if instead else []
 
 
 def _incomplete(lists: Lists) -> Iterator[str]:
@@ -107,9 +113,12 @@ def _services(lists: Lists) -> Iterator[str]:
     services = {row.id for row in lists["services"]}
     for service in lists["services"]:
         secrets = {secret.name for secret in service.secrets}
+        if service.openai and service.openai.key not in secrets:
+            yield f"{_where('services', service)}: openai: no secret of it is called {service.openai.key!r}"
+        plain = {*PLAIN_PLACEHOLDERS, *(MODEL_PLACEHOLDERS if service.model_file else ())}
         for name, argument in PLACEHOLDER.findall(service.model_dump_json()):
             known = {"address": services, "secret": secrets}.get(name)
-            if (known is not None and argument in known) or (name in PLAIN_PLACEHOLDERS and not argument):
+            if (known is not None and argument in known) or (name in plain and not argument):
                 continue
             text = f"{name}:{argument}" if argument else name
             yield f"{_where('services', service)}: {{{text}}} means nothing to the planner"

@@ -150,7 +150,7 @@ def _ownership(path: Path, host: Host) -> Values:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     if stat.S_ISLNK(status.st_mode):
-        return {"type": "link", "target": str(path.readlink())}
+        return {"type": "link", "target": str(path.readlink()), "leads to something": path.exists()}
     kinds = ((stat.S_ISDIR, "directory"), (stat.S_ISREG, "file"))
     return {
         "type": next((name for is_kind, name in kinds if is_kind(status.st_mode)), "special"),

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import monitor, places
+from . import bench, monitor, places
 from .checks import AREAS, CHECKS, run_checks
 from .checks.context import Context
 from .compute import levels
@@ -68,6 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     torch = commands.add_parser("torch", help="PyTorch as this interpreter has it, and sample computations on each device")
     torch.add_argument("--within", type=float, metavar="S", help="end after S seconds; that alone is no fault")
     torch.set_defaults(call=_torch)
+    speed = commands.add_parser("bench", help="how fast Ollama and llama.cpp answer with the same model")
+    speed.add_argument("--expect", metavar="FILE", help="what was planned for this host")
+    speed.add_argument("--runs", type=int, default=3, help="prompts for each server, after one to warm up")
+    speed.add_argument("--words", type=int, default=256, help="words of a prompt")
+    speed.add_argument("--tokens", type=int, default=128, help="tokens asked for")
+    speed.set_defaults(call=_bench)
     live = commands.add_parser("monitor", help="live figures of GPUs, their processes and services, as JSON lines")
     monitor.options(live)
     live.set_defaults(call=monitor.run)
@@ -133,6 +139,12 @@ def _run(options: argparse.Namespace) -> int:
     else:
         print("\n".join(lines(host, ctx.simulated, results)))
     return FAILED if any(result.status == FAIL for result in results) else PASSED
+
+
+def _bench(options: argparse.Namespace) -> int:
+    said = bench.run(read_expected(options.expect), Path("/"), options.runs, options.words, options.tokens)
+    print(json.dumps(said))
+    return FAILED if said.get("error") else PASSED
 
 
 def lines(host: str, simulated: bool, results: list[Result]) -> list[str]:

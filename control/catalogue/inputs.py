@@ -82,6 +82,18 @@ ENTRIES: tuple[Entry, ...] = (
             "make the user on the host, or take the name out of gpu_access_users",
         ),
         (
+            "GH-INPUT-NO-MODEL",
+            "A service has no model to load",
+            "it would not start",
+            "name one in services_models or services_llamacpp_model, or take {service} out of services_enabled",
+        ),
+        (
+            "GH-INPUT-SCRAPING",
+            "A capability that has to be agreed to",
+            "with SYS_ADMIN whoever breaks into that container reaches far into the kernel",
+            "set services_anythingllm_sysadmin_acknowledged: true, or services_anythingllm_scraping: sandboxed",
+        ),
+        (
             "GH-INPUT-PORT",
             "A port that cannot be used",
             "every service needs a port of its own between 1 and 65535",

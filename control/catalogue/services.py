@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from control.catalogue.entry import Entry, notes, stopping
+from control.catalogue.entry import Entry, notes, stopping, warnings
 from control.exitcodes import ExitCode
 
 ENTRIES: tuple[Entry, ...] = (
@@ -92,10 +92,22 @@ ENTRIES: tuple[Entry, ...] = (
             "check the name in services_models and that the host reaches the model registry, then run again",
         ),
         (
+            "GH-MODEL-FILE",
+            "A model's file cannot be loaded",
+            "the service that loads it cannot start",
+            "correct services_llamacpp_model, or make the file readable; `./gpuhost models list` shows what Ollama keeps",
+        ),
+        (
             "GH-DATA-OWNER",
             "A folder of user data belongs to somebody else",
             "its service could not write there, and gpuhost changes the owner of nobody's data",
             "run the chown that the message names, after a look at what is in there",
+        ),
+        (
+            "GH-BENCH",
+            "The model servers could not be timed",
+            "there is nothing to compare",
+            "both Ollama and llama.cpp have to run on the host: services_enabled; `./gpuhost verify` shows what is wrong",
         ),
         (
             "GH-CONTAINER-UNHEALTHY",
@@ -117,6 +129,14 @@ ENTRIES: tuple[Entry, ...] = (
             "Something fetched is not what was pinned",
             "it was changed on the way or at its source",
             "compare with the maker's published digest; change the pin in support/ only when it matches",
+        ),
+    ),
+    *warnings(
+        (
+            "GH-SCRAPING-OPEN",
+            "A service reads web pages at a price",
+            "pages that somebody else wrote are opened there",
+            "services_anythingllm_scraping: sandboxed does the same at a lower one; docs/security.md compares them",
         ),
     ),
     *notes(

@@ -80,10 +80,12 @@ def wishes(lab_dir: Path, key_fingerprint: str, amd_fingerprint: str) -> dict[st
         "sources_amd_key": str(lab_dir / names.AMD_KEY.relative_to(names.LAB_DIR)),
         "sources_amd_key_fingerprint": amd_fingerprint,
         "sources_registry_mirrors": [names.REGISTRY_URL],
+        "sources_registries": {name: f"{names.MIRROR}:{names.REGISTRY_PORT}/{name}" for name in names.REGISTRIES},
         "sources_python_index": names.PYTHON_INDEX,
         "sources_torch_index": names.PYTHON_INDEX,
         "gpu_access_users": [names.USER],
         "services_models": [names.MODEL],
+        "services_embedding_model": names.MODEL,
     }
 
 

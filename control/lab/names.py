@@ -56,6 +56,8 @@ REGISTRY_PORT = 5000
 APT_URL = f"https://{MIRROR}/debian"
 PYTHON_INDEX = f"https://{MIRROR}/pypi/simple"
 REGISTRY_URL = f"https://{MIRROR}:{REGISTRY_PORT}"
+#: Registries besides docker.io that the lab's has copies of.
+REGISTRIES = ("ghcr.io",)
 APT_COMPONENTS = ("main", "non-free-firmware")
 AMD_URL = f"https://{MIRROR}/amd"
 #: Where each of AMD's repositories lies below AMD_URL, by id in support/repositories.yml: what is its `base_url` at AMD's.

@@ -40,7 +40,9 @@ def fill(client: docker.DockerClient, server: str, content: Mapping[str, str], t
 
 
 def on_docker_io(name: str) -> str:
-    """The path that a name has in docker.io's registry: `python:3.11` is `library/python:3.11`."""
+    """The path that a name has in the lab's registry: `python:3.11` is `library/python:3.11`, as on docker.io, and
+    `ghcr.io/…` stays as it is: a copy of that registry, which `sources_registries` names.
+    """
     return name if "/" in name else f"library/{name}"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from control.planner import kernels, leftovers
+from control.planner.images import reference
 from control.planner.model import MB, Context, Outcome, in_words
 from control.planner.services import enabled
 from control.planner.torch import VENV
@@ -161,7 +162,7 @@ def venv_present(ctx: Context) -> bool:
 def _image_size(ctx: Context, image: Mapping[str, Any]) -> Size | None:
     """The size of an image; in the lab that of its stand-in, which is what is fetched there."""
     for row in ctx.table.images:
-        if (row.built is not None and "build" in image) or (row.tag and row.reference == image["name"]):
+        if (row.built is not None and "build" in image) or (row.tag and reference(ctx, row) == image["name"]):
             return row.stand_in if ctx.simulated and row.stand_in else row.size
     return None
 

@@ -26,7 +26,9 @@ def decide(ctx: Context) -> Outcome:
     asked, _ = services.enabled(ctx)
     if not asked and not _brought(ctx):
         why = "no service is wanted that runs in a container"
-        return Outcome({"packages": [], "daemon": {}, "service": None}, [Decision("container engine", "none", why, "engine.none")])
+        return Outcome(
+            {"packages": [], "daemon": {}, "service": None}, [Decision("container engine", "none", why, "engine.none")]
+        )
     wishes = ctx.wishes
     daemon: dict[str, Any] = {
         "log-driver": "json-file",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from control.planner import compat, services
+from control.planner import compat, images, modelfiles, services
+from control.planner.containers import secret_path, url
 from control.planner.model import SCHEMA, Context, Gpu, Outcome
 from verify import places
+
+if TYPE_CHECKING:
+    from control.rows import Service
 
 
 def decide(ctx: Context) -> Outcome:
@@ -125,25 +129,50 @@ def _driver_min(ctx: Context, version: str | None) -> dict[str, Any] | None:
 
 
 def _services(ctx: Context) -> list[dict[str, Any]]:
+    enabled = services.enabled(ctx)[0]
+    names = {service.id for service in enabled}
+    containers = {container["service"]: container for container in ctx.parts["services"]["containers"]}
     found = []
-    for container in ctx.parts["services"]["containers"]:
-        row = ctx.table.service(container["service"])
-        models = list(ctx.wishes["services_models"]) if row.models else []
+    for row in enabled:
+        container = containers[row.id]
+        models = services.wanted_models(ctx, enabled) if row.models else []
         wanted = {"json": row.health.json_} if row.health.json_ is not None else {"contains": row.health.contains}
         found.append(
             {
                 "name": row.id,
                 "container": container["name"],
                 "image": container["image"],
-                "url": services.url(ctx, row),
+                "url": url(ctx, row),
                 "health": {"path": row.health.path, **wanted},
+                "calls": [one for one in [*row.needs, *row.uses] if one in names],
                 "gpu": bool(container["devices"]),
                 "override": container["override"],
-                "driver_min": _driver_min(ctx, services.with_gpu(ctx, row).driver_min) if container["devices"] else None,
+                "driver_min": _driver_min(ctx, images.with_gpu(ctx, row).driver_min) if container["devices"] else None,
                 "devices": container["devices"],
                 "groups": container["groups"],
+                "cap_add": container["cap_add"],
                 "model": models[0] if models else None,
                 "models": models,
+                **({"embedding_model": ctx.wishes["services_embedding_model"]} if _embeds(row) else {}),
+                **_file_server(ctx, row, container),
             }
         )
     return found
+
+
+def _embeds(row: Service) -> bool:
+    return "{embedding_model}" in row.model_dump_json()
+
+
+def _file_server(ctx: Context, row: Service, container: dict[str, Any]) -> dict[str, Any]:
+    """What is asked of a service that loads one model: which, from which file, and what its image computes with."""
+    if row.model_file is None or row.openai is None:
+        return {}
+    image = next((one for one in ctx.table.images if one.tag and images.reference(ctx, one) == container["image"]), None)
+    return {
+        "model": modelfiles.name(ctx),
+        "file": container["model_file"]["links"][0]["path"],
+        "key": secret_path(row.id, row.openai.key),
+        "library": "vulkan" if image and image.vulkan else "rocm" if container["devices"] else "cpu",
+        "driver_min": _driver_min(ctx, image.driver_min if image and container["devices"] else None),
+    }

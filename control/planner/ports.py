@@ -6,8 +6,9 @@ import ipaddress
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from control.planner.containers import PREFIX_OF_NAMES, host_port
 from control.planner.model import Context, Outcome
-from control.planner.services import PREFIX_OF_NAMES, enabled, host_port
+from control.planner.services import enabled
 
 if TYPE_CHECKING:
     from control.findings import Finding

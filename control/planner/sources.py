@@ -87,14 +87,22 @@ def needs_urls(ctx: Context) -> list[str]:
     if missing:
         urls += _release_files(ctx)
     urls += _vendors(ctx, missing)
-    if any(image.get("pull") for image in images):
-        urls += [f"{url.rstrip('/')}/v2/" for url in ctx.wishes["sources_registry_mirrors"] or [DOCKER_HUB]]
+    urls += _registries(ctx, [image["name"] for image in images if image.get("pull")])
     if pip_on_host:
         urls += map(_folder, [ctx.parts["pytorch"]["index_url"], *ctx.parts["pytorch"]["extra_index_urls"]])
     for image in images:
         args = (image.get("build") or {}).get("args", {})
         urls += [_folder(args[name]) for name in ("PIP_INDEX_URL", "TORCH_INDEX_URL") if args.get(name)]
     return list(dict.fromkeys(urls))
+
+
+def _registries(ctx: Context, names: list[str]) -> list[str]:
+    """Where the images of these names are asked for."""
+    from control.planner.images import registry_of
+
+    found = list(dict.fromkeys(registry_of(name) for name in names))
+    mirrors = ctx.wishes["sources_registry_mirrors"] or [DOCKER_HUB]
+    return [f"{url.rstrip('/')}/v2/" for registry in found for url in ([f"https://{registry}"] if registry else mirrors)]
 
 
 def _folder(url: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 import testinfra
 import yaml
 
-from control import support
+from control import roles, support
 from control.paths import INVENTORY_DIR
 
 SITE = os.environ.get("GPUHOST_SITE", "")
@@ -42,6 +42,14 @@ def entries() -> dict[str, dict[str, Any]]:
     if missing or not found:
         raise pytest.UsageError(f"{inventory()} has no host {', '.join(missing) or 'at all'}")
     return found
+
+
+def wanted() -> list[str]:
+    """The services that the site names for all of its hosts, else those that everybody gets."""
+    files = sorted((INVENTORY_DIR / SITE).glob("group_vars/*/*.yml")) if SITE else []
+    said = [(yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("services_enabled") for path in files]
+    named = [one for one in said if one]
+    return list(named[-1]) if named else list(roles.defaults("services")["services_enabled"])
 
 
 @pytest.fixture(scope="session", params=list(entries()) if SITE else [])
@@ -75,8 +83,8 @@ def as_user(name: str) -> testinfra.host.Host:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes ``service`` or ``port`` runs for each service of the catalogue."""
-    rows = support.load().services()
+    """A test that takes ``service`` or ``port`` runs for each service of the site."""
+    rows = [row for row in support.load().services() if row.id in wanted()]
     if {"service", "port"} <= set(metafunc.fixturenames):
         metafunc.parametrize(("service", "port"), [(row.id, row.port) for row in rows], ids=[row.id for row in rows])
     elif "service" in metafunc.fixturenames:

@@ -59,7 +59,7 @@ CHECKS = (
     Check("containers", "containers", "the services' containers", ("services",)),
     Check("services", "services", "the services by what they say", ("containers",)),
     Check("wiring", "wiring", "services reaching each other", ("containers", "services")),
-    Check("generate", "generate", "Ollama at work, on the planned processor", _ENGINE, seconds=20),
+    Check("generate", "generate", "model servers at work, on the planned processor", _ENGINE, seconds=20),
     Check("torch", "pytorch", "PyTorch: build, devices, numbers", _ENGINE, seconds=20),
     *(Check(part.name, part.name, part.about, _TORCH, part.seconds, part.level) for part in levels.PARTS),
 )

@@ -162,9 +162,10 @@ def _confinement(row: dict[str, Any], saw: dict[str, Any]) -> list[Result]:
         compare(
             f"{subject}.capabilities",
             seen=sorted(kept + saw["cap_add"]),
-            wanted=[],
-            why=f"{row['container']} keeps capabilities ({', '.join(kept + saw['cap_add'])}): "
-            "a fault in the service reaches further into this host than it must.",
+            wanted=sorted(row.get("cap_add") or []),
+            why=f"{row['container']} has capabilities ({', '.join(kept + saw['cap_add']) or 'none'}) other than planned "
+            f"({', '.join(row.get('cap_add') or []) or 'none'}): a fault in the service "
+            "reaches further into this host than it must.",
             next=fix,
         ),
         judged(

@@ -1,5 +1,5 @@
-"""Ollama at work: a text from the real Python client, and whether the model was where the plan wants it, GPU
-or CPU.
+"""The model servers at work. Ollama: a text from the real Python client, and whether the model was where the plan wants
+it, GPU or CPU. llama.cpp: its own module.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from ..engine import EngineError
 from ..parsers import ollama_log
 from ..result import Result, judged, unverifiable
-from . import fallback, interpreters
+from . import fallback, generate_llamacpp, interpreters
 from .context import Context, fetch, run
 from .inside import causes
 from .inspection import driver_of
@@ -33,9 +33,10 @@ print(json.dumps({key: getattr(answer, key, None) for key in keys}))
 
 def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """What the client's call gave, then what ``/api/ps`` and the log say about where the model was put."""
+    beside = {"llamacpp": generate_llamacpp.probe(expected, ctx)}
     row = _ollama(expected)
     if row is None or not _model(row):
-        return {}
+        return beside
     call = _call(row, ctx)
     loaded = fetch(row["url"].rstrip("/") + "/api/ps")
     return {
@@ -45,6 +46,7 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
         "loaded": _loaded(loaded.body, _model(row)),
         "log": _log(row["container"], ctx),
         "driver": driver_of(ctx.snapshot),
+        **beside,
     }
 
 
@@ -101,10 +103,11 @@ def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     """A text was generated, and by the processor that the plan says; nothing where there is no Ollama or no
     model.
     """
+    beside = generate_llamacpp.judge(seen.get("llamacpp") or {}, expected)
     row = _ollama(expected)
-    if row is None or not seen:
-        return []
-    return [_text(row, seen["call"]), _residency(row, seen), _discovery(row, seen)]
+    if row is None or "call" not in seen:
+        return beside
+    return [_text(row, seen["call"]), _residency(row, seen), _discovery(row, seen), *beside]
 
 
 def _text(row: dict[str, Any], call: dict[str, Any]) -> Result:

@@ -1,15 +1,15 @@
-"""From inside each other container: the name of Ollama resolves and Ollama answers there."""
+"""From inside each container: the names of the services that it calls resolve, and they answer there."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..engine import EngineError
 from ..result import Result, judged
 from .context import Context
-
-PROVIDER = "ollama"
+from .pages import healthy
 
 SECONDS = 15
 
@@ -53,34 +53,33 @@ def askers(url: str, host: str) -> list[list[str]]:
 
 
 def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Per container that is not Ollama's own: what asking Ollama from inside it gave."""
-    services = expected.get("services") or []
-    provider = next((row for row in services if row["name"] == PROVIDER), None)
-    if provider is None:
-        return {"address": None, "from": {}}
-    inspected = ctx.container(provider["container"])
-    host, port = _name_inside(provider, inspected), _port_inside(inspected)
-    address = f"http://{host}:{port}/api/version"
-    others = [row for row in services if row["name"] != PROVIDER]
+    """Per container and service that it calls: what asking that service from inside it gave."""
+    services = {row["name"]: row for row in expected.get("services") or []}
+    called = {name for row in services.values() for name in row.get("calls") or []}
+    addresses = {name: _address(services[name], ctx.container(services[name]["container"])) for name in called}
     return {
-        "address": address,
-        "from": {row["name"]: ask(row["container"], address, host, ctx) for row in others},
+        "addresses": addresses,
+        "from": {
+            row["name"]: {
+                name: ask(row["container"], addresses[name], str(urlsplit(addresses[name]).hostname), ctx)
+                for name in row.get("calls") or []
+            }
+            for row in services.values()
+        },
     }
 
 
-def _name_inside(provider: dict[str, Any], inspected: dict[str, Any]) -> str:
-    """The name that the applications use: the service's own where the network knows it, else the container's."""
+def _address(provider: dict[str, Any], inspected: dict[str, Any]) -> str:
+    """The health page of a service as others see it: by the service's own name where the network knows it, else the
+    container's.
+    """
     networks = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
     known = {alias for network in networks.values() for alias in network.get("Aliases") or []}
     name = provider["name"] if provider["name"] in known else provider["container"]
-    return str(name)
-
-
-def _port_inside(inspected: dict[str, Any]) -> int:
     bindings = (inspected.get("HostConfig") or {}).get("PortBindings") or {}
-    # 11434 is what the image listens on (ollama docs/docker.mdx); it stands in only when the container is
-    # gone.
-    return int(next(iter(bindings), "11434/tcp").partition("/")[0])
+    # The published one stands in only when the container is gone.
+    port = next(iter(bindings), f"{urlsplit(provider['url']).port}/tcp").partition("/")[0]
+    return f"http://{name}:{port}{provider['health']['path']}"
 
 
 def ask(container: str, url: str, host: str, ctx: Context) -> dict[str, Any]:
@@ -113,34 +112,42 @@ def read(out: str) -> dict[str, Any]:
 
 
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
-    """One answer per other container. Ollama being down is Ollama's failure, not the wiring's."""
+    """One answer per container and service that it calls. That one being down is its own failure, not the wiring's."""
     rows = {row["name"]: row for row in expected.get("services") or []}
-    return [_wired(rows[name], saw, seen["address"], rows[PROVIDER]["container"]) for name, saw in seen["from"].items()]
+    return [
+        _wired(rows[name], saw, seen["addresses"][provider], rows[provider])
+        for name, called in seen["from"].items()
+        for provider, saw in called.items()
+    ]
 
 
-def _wired(row: dict[str, Any], saw: dict[str, Any], address: str, provider: str) -> Result:
+def _wired(row: dict[str, Any], saw: dict[str, Any], address: str, provider: dict[str, Any]) -> Result:
     body = str(saw.get("body") or "")
+    well = saw["resolved"] is True and healthy(provider["health"], body)
     if saw["resolved"] is False:
-        said, why = f"the name {provider} does not resolve", "the two containers are not on one network"
+        said, why = f"the name {provider['name']} does not resolve", "the two containers are not on one network"
     elif saw["resolved"] is None:
         said, why = str(saw.get("error")), "it could not be asked from inside"
     else:
         said = str(saw.get("error") or body[:120])
         why = (
-            "the name resolves, but Ollama does not answer there" if saw.get("error") else "what answers there is not Ollama"
+            f"the name resolves, but {provider['name']} does not answer there"
+            if saw.get("error")
+            else f"what answers there is not {provider['name']}"
         )
     return judged(
-        f"wiring.{row['name']}.ollama",
-        saw["resolved"] is True and '"version"' in body,
-        seen=body[:120] if '"version"' in body else said,
-        wanted=f"Ollama's version from {address}",
-        why=f"From inside {row['container']} Ollama cannot be used: {why} ({said}). {row['name']} has no model then.",
+        f"wiring.{row['name']}.{provider['name']}",
+        well,
+        seen=body[:120] if well else said,
+        wanted=f"{provider['name']} at {address}",
+        why=f"From inside {row['container']} {provider['name']} cannot be used: {why} ({said}). {row['name']} gets no "
+        "answers from it then.",
         next=f"docker network inspect $(docker inspect --format '{{{{range $n, $_ := "
         f".NetworkSettings.Networks}}}}{{{{$n}}}}{{{{end}}}}' "
         f"{row['container']}); then run `gpuhost up` again.",
         needs=(
             f"containers.{row['name']}.running",
-            f"containers.{PROVIDER}.running",
-            f"services.{PROVIDER}.answers",
+            f"containers.{provider['name']}.running",
+            f"services.{provider['name']}.answers",
         ),
     )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-PREFIX = re.compile(r"^\d+\.\d+\.\d+\.\d+ [A-Z] ", re.MULTILINE)
+#: Time and level, and since the end of 2026 which part of the program speaks.
+PREFIX = re.compile(r"^\d+\.\d+\.\d+\.\d+ [A-Z] (?:cmn +common_param: )?", re.MULTILINE)
 FAILED = re.compile(r"failed to initialize (?:ROCm|CUDA|HIP): (.*)")
 ROW = re.compile(
     r"^\s*(?:- )?(?P<id>[A-Z][A-Za-z]*\d*)\s*: (?P<name>.+) \((?P<total>\d+) MiB, (?P<free>\d+) MiB free\)$", re.MULTILINE

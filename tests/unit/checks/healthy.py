@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 from tests.unit.checks import measured
 
 STAND_IN = "text is computed by llama.cpp on the CPU"
 
-PORTS = {"anythingllm": 3001, "jupyter": 8888, "ollama": 11434}
+PORTS = {"anythingllm": 3001, "jupyter": 8888, "llamacpp": 8080, "ollama": 11434}
 
 KERNEL, NEWER = "6.12.48+deb13-amd64", "6.12.57+deb13-amd64"
 DKMS_FILE, MOK = "updates/dkms/amdgpu.ko.xz", "DKMS module signing key"
@@ -18,21 +19,39 @@ DKMS_VERSION, SRCVERSION, SERIAL = "6.16.13-2278356.24.04", "9E1C07B5D2A4F86B30C
 KFD, RENDER = "/dev/kfd", "/dev/dri/renderD128"
 
 
+SETUP = {
+    "LLMProvider": "ollama",
+    "OllamaLLMBasePath": "http://ollama:11434",
+    "EmbeddingEngine": "ollama",
+    "EmbeddingModelPref": "nomic-embed-text:latest",
+    "VectorDB": "lancedb",
+    "RequiresAuth": True,
+    "MultiUserMode": False,
+}
+
+
 def service(name: str, *, gpu: bool) -> dict[str, Any]:
-    health = {"json": {"online": True}} if name == "anythingllm" else {"contains": '"version"'}
-    path = {"anythingllm": "/api/ping", "jupyter": "/api", "ollama": "/api/version"}[name]
+    says: dict[str, dict[str, Any]] = {"anythingllm": {"json": {"online": True}}, "llamacpp": {"json": {"status": "ok"}}}
+    path = {"anythingllm": "/api/ping", "jupyter": "/api", "llamacpp": "/health", "ollama": "/api/version"}[name]
+    file = {"file": "/srv/gpuhost/llamacpp/model.gguf", "key": "/etc/gpuhost/secrets/llamacpp/api_key"}
     return {
         "name": name,
         "container": f"gpuhost-{name}",
         "image": f"example/{name}:1",
         "url": f"http://127.0.0.1:{PORTS[name]}",
-        "health": {"path": path, **health},
+        "health": {"path": path, **says.get(name, {"contains": '"version"'})},
+        "calls": ["ollama"] if name in ("anythingllm", "jupyter") else [],
         "gpu": gpu,
-        "override": "10.3.0" if gpu else None,
+        "override": "10.3.0" if gpu and name != "llamacpp" else None,
         "devices": [KFD, RENDER] if gpu else [],
         "groups": ["44", "109"] if gpu else [],
+        "cap_add": [],
+        "embedding_model": "nomic-embed-text",
         "model": "tiny:1b" if name != "jupyter" else None,
         "models": ["tiny:1b"] if name == "ollama" else [],
+        **(
+            {**file, "library": "rocm", "driver_min": {"version": "30.10.0", "kernel": "6.14"}} if name == "llamacpp" else {}
+        ),
     }
 
 
@@ -79,6 +98,7 @@ EXPECTED: dict[str, Any] = {
     "services": [
         service("anythingllm", gpu=False),
         service("jupyter", gpu=True),
+        service("llamacpp", gpu=True),
         service("ollama", gpu=True),
     ],
 }
@@ -106,7 +126,7 @@ def container(name: str) -> dict[str, Any]:
         "restart_policy": "unless-stopped",
         "devices": sorted(row["devices"]),
         "groups": sorted(row["groups"]),
-        "environment": {"HSA_OVERRIDE_GFX_VERSION": "10.3.0"} if row["gpu"] else {},
+        "environment": {"HSA_OVERRIDE_GFX_VERSION": row["override"]} if row["override"] else {},
         "log": "",
         "inside": inside(row["devices"]) if row["gpu"] else None,
     }
@@ -116,6 +136,21 @@ def inside(devices: list[str]) -> dict[str, Any]:
     """A container whose processes have the groups, and whose devices are the host's."""
     nodes = {path: {"state": "same", "inside": "234:0", "host": "234:0"} for path in devices}
     return {"processes": 2, "lacking": {}, "nodes": nodes, "opens": dict.fromkeys(devices, "ok"), "simulated": False}
+
+
+def llamacpp() -> dict[str, Any]:
+    """What is seen of llama.cpp at work on the GPU."""
+    device = {"id": "ROCm0", "backend": "ROCm", "name": "AMD Radeon RX 6600"}
+    return {
+        "simulated": False,
+        "stand_in": None,
+        "call": {"text": "Red, green, blue.", "tokens": 6, "prompt_rate": 900.0, "rate": 60.0},
+        "listed": {"devices": [device], "gpu": True, "backends": ["ROCm"], "offloaded": None},
+        "log": {"devices": [device], "gpu": True, "backends": ["ROCm"], "offloaded": [17, 17]},
+        "nodes": {KFD: "ok", RENDER: "ok"},
+        "container": {"devices": [KFD, RENDER], "groups": ["44", "109"], "environment": {}},
+        "driver": {"in_tree": False, "version": "6.16.13.30300300"},
+    }
 
 
 def page(body: str = "", status: int = 200) -> dict[str, Any]:
@@ -273,12 +308,18 @@ SEEN: dict[str, dict[str, Any]] = {
             "anythingllm": {
                 "health": page('{"online": true}'),
                 "page": page("<!doctype html><title>AnythingLLM | Your personal LLM</title>"),
-                "setup": page('{"results": {"LLMProvider": "ollama", "OllamaLLMBasePath": "http://ollama:11434"}}'),
+                "setup": page(json.dumps({"results": SETUP})),
             },
             "jupyter": {
                 "health": page('{"version": "2.17.0"}'),
                 "closed": page("", 403),
                 "open": {"status": 200, "error": ""},
+            },
+            "llamacpp": {
+                "health": page('{"status": "ok"}'),
+                "closed": page("", 401),
+                "models": {"status": 200, "error": "", "kept": True, "body": '{"data": [{"id": "tiny:1b"}]}'},
+                "metrics": {"status": 200, "error": "", "kept": True, "body": "llamacpp:tokens_predicted_total 24"},
             },
             "ollama": {
                 "health": page('{"version": "0.35.0"}'),
@@ -288,8 +329,10 @@ SEEN: dict[str, dict[str, Any]] = {
         },
     },
     "wiring": {
-        "address": "http://gpuhost-ollama:11434/api/version",
-        "from": {name: {"resolved": True, "body": '{"version":"0.35.0"}'} for name in ("anythingllm", "jupyter")},
+        "addresses": {"ollama": "http://gpuhost-ollama:11434/api/version"},
+        "from": {
+            name: {"ollama": {"resolved": True, "body": '{"version":"0.35.0"}'}} for name in ("anythingllm", "jupyter")
+        },
     },
     "generate": {
         "simulated": False,
@@ -297,6 +340,7 @@ SEEN: dict[str, dict[str, Any]] = {
         "call": {"response": "Red, green, blue.", "eval_count": 6, "done": True},
         "loaded": {"size": 1_300_000_000, "size_vram": 1_300_000_000},
         "log": {"gpu": True, "reasons": []},
+        "llamacpp": llamacpp(),
     },
     "torch": {
         "simulated": False,

@@ -52,7 +52,9 @@ def stop_ollama(seen: Seen) -> None:
     )
     seen["services"]["services"]["ollama"] = dict.fromkeys(("health", "version", "tags"), NO_ANSWER)
     seen["services"]["ports"] = [row for row in seen["services"]["ports"] if row["port"] != 11434]
-    seen["wiring"]["from"] = {name: {"resolved": False, "error": "ENOTFOUND"} for name in ("anythingllm", "jupyter")}
+    seen["wiring"]["from"] = {
+        name: {"ollama": {"resolved": False, "error": "ENOTFOUND"}} for name in ("anythingllm", "jupyter")
+    }
     seen["generate"].update(call={"error": "Connection refused"}, loaded=None)
 
 
@@ -61,7 +63,9 @@ def hang_ollama(seen: Seen) -> None:
     seen["services"]["services"]["ollama"] = {
         page: {**NO_ANSWER, "error": "timed out"} for page in ("health", "version", "tags")
     }
-    seen["wiring"]["from"] = {name: {"resolved": True, "error": "timed out"} for name in ("anythingllm", "jupyter")}
+    seen["wiring"]["from"] = {
+        name: {"ollama": {"resolved": True, "error": "timed out"}} for name in ("anythingllm", "jupyter")
+    }
     seen["generate"].update(call={"error": "timed out"}, loaded=None)
 
 
@@ -69,11 +73,15 @@ def stop_engine(seen: Seen) -> None:
     seen["containers"] = {"engine": {"version": None, "error": "no engine listens there"}, "containers": {}}
     for name, pages in seen["services"]["services"].items():
         seen["services"]["services"][name] = dict.fromkeys(pages, NO_ANSWER) | (
-            {"open": {"status": 0, "error": "refused"}} if name == "jupyter" else {}
+            {page: {"status": 0, "error": "refused"} for page in ("open", "models", "metrics") if page in pages}
         )
     seen["services"]["ports"] = []
-    seen["wiring"]["from"] = {name: {"resolved": None, "error": "no engine"} for name in ("anythingllm", "jupyter")}
+    seen["wiring"]["from"] = {
+        name: {"ollama": {"resolved": None, "error": "no engine"}} for name in ("anythingllm", "jupyter")
+    }
     seen["generate"].update(call={"error": "Connection refused"}, loaded=None, log={"error": "no engine"})
+    nothing: dict[str, Any] = {"error": "no engine", "kind": "unknown", "devices": [], "gpu": None, "offloaded": None}
+    seen["generate"]["llamacpp"].update(call={"error": "refused"}, listed=nothing, log=nothing, nodes={}, container={})
     seen["torch"]["places"]["gpuhost-jupyter"] = {"error": "no engine", "unreached": True}
 
 
@@ -104,7 +112,7 @@ def publish_to_all(seen: Seen) -> None:
 
 
 def separate_networks(seen: Seen) -> None:
-    seen["wiring"]["from"]["anythingllm"] = {"resolved": False, "error": "ENOTFOUND"}
+    seen["wiring"]["from"]["anythingllm"]["ollama"] = {"resolved": False, "error": "ENOTFOUND"}
 
 
 def unload_driver(seen: Seen) -> None:

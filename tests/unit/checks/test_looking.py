@@ -305,11 +305,11 @@ def test_a_container_is_asked_with_what_its_image_has(execs: dict[str, Any], tri
 def test_the_wiring_is_asked_by_the_name_that_the_network_knows() -> None:
     answer = {"python3": (0, '{"resolved": true, "body": ""}', "")}
     seen = wiring.probe(healthy.expected(), context(Engine({"gpuhost-ollama": INSPECTED}, **answer)))
-    assert seen["address"] == "http://ollama:11434/api/version"
+    assert seen["addresses"]["ollama"] == "http://ollama:11434/api/version"
     alone = wiring.probe(
         healthy.expected(), context(Engine({"gpuhost-ollama": INSPECTED | {"NetworkSettings": {}}}, **answer))
     )
-    assert alone["address"] == "http://gpuhost-ollama:11434/api/version"
+    assert alone["addresses"]["ollama"] == "http://gpuhost-ollama:11434/api/version"
 
 
 def test_the_python_asker_works(url: str) -> None:

@@ -12,6 +12,7 @@ from tests.unit.checks import (
     test_driver_sentences,
     test_health_sentences,
     test_inside_sentences,
+    test_service_sentences,
     test_torch_sentences,
     test_work_sentences,
 )
@@ -140,6 +141,7 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
     *test_health_sentences.ROWS,
     *test_inside_sentences.ROWS,
     *test_torch_sentences.ROWS,
+    *test_service_sentences.ROWS,
     (
         "rocm",
         put("override", "env_files", [{"path": "/etc/environment", "name": OVERRIDE, "value": "10.3.0"}]),
@@ -336,16 +338,14 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
     ),
     (
         "services",
-        body("anythingllm", "setup", '{"results": {"LLMProvider": "openai", "OllamaLLMBasePath": "http://ollama:11434"}}'),
+        test_service_sentences.setup(LLMProvider="openai"),
         "services.anythingllm.llm_provider",
         "is set to openai",
         "LLM_PROVIDER",
     ),
     (
         "services",
-        body(
-            "anythingllm", "setup", '{"results": {"LLMProvider": "ollama", "OllamaLLMBasePath": "http://127.0.0.1:11434"}}'
-        ),
+        test_service_sentences.setup(OllamaLLMBasePath="http://127.0.0.1:11434"),
         "services.anythingllm.llm_address",
         "asks http://127.0.0.1:11434",
         "OLLAMA_BASE_PATH",
@@ -388,28 +388,28 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
     ("services", put("ports", []), "services.ollama.exposure", "Nothing listens on 127.0.0.1:11434", "ss -ltnp"),
     (
         "wiring",
-        put("from", "jupyter", {"resolved": False, "error": "x"}),
+        put("from", "jupyter", "ollama", {"resolved": False, "error": "x"}),
         "wiring.jupyter.ollama",
         "not on one network",
         "docker network",
     ),
     (
         "wiring",
-        put("from", "jupyter", {"resolved": True, "error": "x"}),
+        put("from", "jupyter", "ollama", {"resolved": True, "error": "x"}),
         "wiring.jupyter.ollama",
         "does not answer there (x)",
         "docker",
     ),
     (
         "wiring",
-        put("from", "jupyter", {"resolved": True, "body": "hi"}),
+        put("from", "jupyter", "ollama", {"resolved": True, "body": "hi"}),
         "wiring.jupyter.ollama",
-        "is not Ollama (hi)",
+        "is not ollama (hi)",
         "docker",
     ),
     (
         "wiring",
-        put("from", "jupyter", {"resolved": None, "error": "x"}),
+        put("from", "jupyter", "ollama", {"resolved": None, "error": "x"}),
         "wiring.jupyter.ollama",
         "could not be asked",
         "docker",
@@ -541,7 +541,7 @@ def test_it_fails_and_says_why_and_what_next(
 def kind(id: str) -> str:
     """An id with the names of this host's services, users and places taken out: what one sentence is written for."""
     area, subject, *rest = id.replace("gpuhost-jupyter", "host").split(".")
-    named = {"access": ("alice", "kfd", "renderD128")}.get(area, ("anythingllm", "jupyter", "ollama"))
+    named = {"access": ("alice", "kfd", "renderD128")}.get(area, ("anythingllm", "jupyter", "llamacpp", "ollama"))
     rest = ["*" if word in ("kfd", "renderD128") else word for word in rest]
     if area == "driver" and rest == ["built"]:
         subject = "*"

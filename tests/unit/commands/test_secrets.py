@@ -122,9 +122,9 @@ def test_everything_that_the_program_imports_is_sent_with_it() -> None:
 
 RENEWED = {
     "one by name": (("jupyter", "token", False), ["token"]),
-    "all that may change": (("anythingllm", "", False), ["JWT_SECRET"]),
+    "all that may change": (("anythingllm", "", False), ["AUTH_TOKEN", "JWT_SECRET"]),
     "forced": (("anythingllm", "SIG_KEY", True), ["SIG_KEY"]),
-    "all of them": (("anythingllm", "", True), ["JWT_SECRET", "SIG_KEY", "SIG_SALT"]),
+    "all of them": (("anythingllm", "", True), ["AUTH_TOKEN", "JWT_SECRET", "SIG_KEY", "SIG_SALT"]),
 }
 
 

@@ -10,7 +10,7 @@ import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of 
 import pytest
 
 from control.paths import ROOT
-from control.planner import services as planned
+from control.planner import containers as planned
 from tests.unit.monitor import trees
 from verify import engine, monitor
 from verify.checks import inspection

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from control.paths import ROOT
 from tests.unit.planner.conftest import Make, container, ids, snapshot
 
 RX6600 = "debian-12-rx6600"
@@ -110,7 +111,7 @@ def test_every_container_is_closed(make: Make) -> None:
 def test_what_a_service_needs_comes_with_it_and_before_it(make: Make) -> None:
     plan = make(RX6600, services_enabled=["anythingllm"])
     assert [one["service"] for one in plan.roles["services"]["containers"]] == ["ollama", "anythingllm"]
-    assert plan.roles["services"]["models"] == [{"url": "http://127.0.0.1:11434", "model": "llama3.2:1b"}]
+    assert [one["model"] for one in plan.roles["services"]["models"]] == ["llama3.2:1b", "nomic-embed-text"]
 
 
 def test_without_a_model_server_there_are_no_models_to_fetch(make: Make) -> None:
@@ -129,7 +130,12 @@ def test_anythingllm_is_wired_to_ollama_and_its_secrets_are_named_not_told(make:
     one = container(make(RX6600, services_models=["qwen3:4b", "llama3.2:1b"]), "anythingllm")
     assert one["env_file"]["values"]["OLLAMA_BASE_PATH"] == "http://ollama:11434"
     assert one["env_file"]["values"]["OLLAMA_MODEL_PREF"] == "qwen3:4b"
-    assert [secret["name"] for secret in one["env_file"]["secrets"]] == ["JWT_SECRET", "SIG_KEY", "SIG_SALT"]
+    assert [secret["name"] for secret in one["env_file"]["secrets"]] == [
+        "AUTH_TOKEN",
+        "JWT_SECRET",
+        "SIG_KEY",
+        "SIG_SALT",
+    ]
     assert all(secret["length"] >= 32 for secret in one["env_file"]["secrets"])
     assert {"source": one["env_file"]["path"], "target": "/app/server/.env", "read_only": False} in one["mounts"]
     assert (one["env_file"]["uid"], one["env_file"]["mode"]) == (1000, "0600")
@@ -185,3 +191,170 @@ def test_a_site_moves_data_ports_and_address(make: Make) -> None:
     assert expected["url"] == "http://10.0.0.5:21434"
     assert container(plan, "anythingllm")["env_file"]["values"]["OLLAMA_BASE_PATH"] == "http://ollama:11434"
     assert ids(plan, "refuse") == []
+
+
+def library(plan: Any) -> str:
+    """What llama.cpp is expected to compute with."""
+    return str(next(row for row in plan.roles["verify"]["expected"]["services"] if row["name"] == "llamacpp")["library"])
+
+
+def enabled(*more: str) -> dict[str, Any]:
+    return {"services_enabled": ["ollama", *more]}
+
+
+def test_llamacpp_runs_on_the_gpus_own_kernels_and_never_with_an_override(make: Make) -> None:
+    plan = make(RX6600, **enabled("llamacpp"))
+    one = container(plan, "llamacpp")
+    assert one["image"] == "ghcr.io/ggml-org/llama.cpp:server-rocm"
+    assert OVERRIDE not in one["env"]
+    assert one["devices"] == ["/dev/kfd", "/dev/dri/renderD128"]
+    expected = next(row for row in plan.roles["verify"]["expected"]["services"] if row["name"] == "llamacpp")
+    assert (expected["library"], expected["override"], expected["model"]) == ("rocm", None, "llama3.2:1b")
+
+
+def test_a_gpu_that_llamacpps_rocm_image_has_no_kernels_for_gets_vulkan_and_the_render_node_alone(make: Make) -> None:
+    def vega(host: Any) -> None:
+        host["gpus"][0].update(device_id="687f", revision="c1", gfx="gfx900")
+
+    plan = make(RX6600, vega, **enabled("llamacpp"))
+    one = container(plan, "llamacpp")
+    assert one["image"] == "ghcr.io/ggml-org/llama.cpp:server-vulkan"
+    assert one["devices"] == ["/dev/dri/renderD128"]
+    assert OVERRIDE not in one["env"]
+    assert not [finding for finding in plan.findings if finding.seen.startswith("llama.cpp")]
+    assert library(plan) == "vulkan"
+    assert "Vulkan compiles its own" in next(one.reason for one in plan.decisions if one.rule == "service.vulkan")
+
+
+def test_without_a_gpu_llamacpp_gets_the_image_for_processors(make: Make) -> None:
+    plan = make(RX6600, preflight_cpu_only=True, **enabled("llamacpp"))
+    assert container(plan, "llamacpp")["image"] == "ghcr.io/ggml-org/llama.cpp:server"
+    assert container(plan, "llamacpp")["devices"] == []
+    assert library(plan) == "cpu"
+
+
+def test_llamacpp_loads_a_model_of_the_store_without_a_copy(make: Make) -> None:
+    plan = make(RX6600, services_enabled=["llamacpp"], services_llamacpp_model="qwen3:4b")
+    assert [one["service"] for one in plan.roles["services"]["containers"]] == ["ollama", "llamacpp"]
+    assert [one["model"] for one in plan.roles["services"]["models"]] == ["llama3.2:1b", "qwen3:4b"]
+    one = container(plan, "llamacpp")
+    link = "/srv/gpuhost/llamacpp/model.gguf"
+    store = "/srv/gpuhost/ollama/models"
+    assert one["model_file"] == {"model": "qwen3:4b", "store": store, "links": [{"path": link, "target": None}]}
+    assert {"source": store, "target": store, "read_only": True} in one["mounts"]
+    assert one["command"][one["command"].index("--model") + 1] == link
+    assert one["command"][one["command"].index("--alias") + 1] == "qwen3:4b"
+
+
+def test_llamacpp_loads_a_file_of_the_host_with_all_its_parts_and_needs_no_ollama(make: Make) -> None:
+    path = "/data/big-00001-of-00002.gguf"
+    plan = make(RX6600, services_enabled=["llamacpp"], services_llamacpp_model=path)
+    assert [one["service"] for one in plan.roles["services"]["containers"]] == ["llamacpp"]
+    assert plan.roles["services"]["models"] == []
+    one = container(plan, "llamacpp")
+    parts = [path, "/data/big-00002-of-00002.gguf"]
+    assert [link["target"] for link in one["model_file"]["links"]] == parts
+    assert [mount["source"] for mount in one["mounts"] if mount["source"].startswith("/data")] == parts
+    assert all(mount["read_only"] for mount in one["mounts"])
+    assert one["command"][one["command"].index("--alias") + 1] == "big-00001-of-00002"
+
+
+def test_llamacpps_key_is_a_file_and_nothing_dangerous_is_on(make: Make) -> None:
+    command = container(make(RX6600, **enabled("llamacpp")), "llamacpp")["command"]
+    assert command[command.index("--api-key-file") + 1] == "/run/secrets/api_key"
+    assert "--api-key" not in command
+    assert not [word for word in command if "rpc" in word or "tools" in word or "mcp" in word]
+    assert "--no-webui" in command
+
+
+def test_a_service_without_a_model_to_load_is_refused(make: Make) -> None:
+    plan = make(RX6600, services_models=[], **enabled("llamacpp"))
+    (finding,) = [one for one in plan.findings if one.id == "GH-INPUT-NO-MODEL"]
+    assert "services_llamacpp_model" in finding.next
+
+
+def test_a_sites_copy_of_a_registry_is_where_its_images_are_pulled_from(make: Make) -> None:
+    copies = {"ghcr.io": "registry.example:5000/ghcr.io/"}
+    plan = make(RX6600, sources_registries=copies, **enabled("llamacpp"))
+    name = "registry.example:5000/ghcr.io/ggml-org/llama.cpp:server-rocm"
+    assert container(plan, "llamacpp")["image"] == name
+    assert {"name": name, "service": "llamacpp", "pull": True} in plan.roles["services"]["images"]
+    assert container(plan, "ollama")["image"] == "ollama/ollama:rocm"
+    assert "https://registry.example:5000/v2/" in plan.needs_urls
+    cost = next(one for one in plan.cost["items"] if one["name"] == name)
+    assert cost["download_bytes"] == 7_180_000_000
+
+
+def test_a_service_waits_for_what_it_uses_and_does_not_bring_it(make: Make) -> None:
+    plan = make(RX6600, services_enabled=["jupyter", "ollama"])
+    assert [one["service"] for one in plan.roles["services"]["containers"]] == ["ollama", "jupyter"]
+    alone = make(RX6600, services_enabled=["jupyter"])
+    assert [one["service"] for one in alone.roles["services"]["containers"]] == ["jupyter"]
+    assert alone.roles["verify"]["expected"]["services"][0]["calls"] == []
+
+
+def test_documents_are_embedded_by_ollama_and_kept_in_anythingllms_own_folder(make: Make) -> None:
+    plan = make(RX6600, services_embedding_model="bge-m3")
+    values = container(plan, "anythingllm")["env_file"]["values"]
+    assert (values["EMBEDDING_ENGINE"], values["EMBEDDING_MODEL_PREF"]) == ("ollama", "bge-m3")
+    assert (values["EMBEDDING_BASE_PATH"], values["VECTOR_DB"]) == ("http://ollama:11434", "lancedb")
+    assert "bge-m3" in [one["model"] for one in plan.roles["services"]["models"]]
+    without = make(RX6600, services_enabled=["ollama", "jupyter"])
+    assert [one["model"] for one in without.roles["services"]["models"]] == ["llama3.2:1b"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "seccomp", "capabilities", "arguments"),
+    [
+        ("plain", None, [], None),
+        ("sandboxed", "browser-sandbox.json", [], None),
+        ("nosandbox", None, [], "--no-sandbox,--disable-setuid-sandbox"),
+        ("sysadmin", None, ["SYS_ADMIN"], None),
+    ],
+)
+def test_each_way_of_scraping_gives_its_container_that_and_no_other_anything(
+    make: Make, mode: str, seccomp: Any, capabilities: list[str], arguments: Any
+) -> None:
+    plan = make(RX6600, services_anythingllm_scraping=mode, services_anythingllm_sysadmin_acknowledged=True)
+    one = container(plan, "anythingllm")
+    assert (one["seccomp"], one["cap_add"]) == (seccomp, capabilities)
+    assert one["env"].get("ANYTHINGLLM_CHROMIUM_ARGS") == arguments
+    assert one["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in one["security_opts"]
+    for other in ("ollama", "jupyter"):
+        assert (container(plan, other)["seccomp"], container(plan, other)["cap_add"]) == (None, [])
+    expected = {row["name"]: row["cap_add"] for row in plan.roles["verify"]["expected"]["services"]}
+    assert expected == {"ollama": [], "anythingllm": capabilities, "jupyter": []}
+    assert ("GH-SCRAPING-OPEN" in ids(plan, "warn")) == (mode in ("nosandbox", "sysadmin"))
+    assert f"service.scraping-{mode}" in {decision.rule for decision in plan.decisions}
+
+
+def test_sys_admin_has_to_be_agreed_to(make: Make) -> None:
+    plan = make(RX6600, services_anythingllm_scraping="sysadmin")
+    (finding,) = [one for one in plan.findings if one.id == "GH-INPUT-SCRAPING"]
+    assert "services_anythingllm_sysadmin_acknowledged" in finding.next
+    assert "GH-INPUT-SCRAPING" not in ids(
+        make(RX6600, services_anythingllm_scraping="sysadmin", services_enabled=["ollama"])
+    )
+
+
+def test_the_filter_for_browsers_opens_namespaces_and_no_mounts() -> None:
+    profile = json.loads((ROOT / "roles/services/files/browser-sandbox.json").read_text(encoding="utf-8"))
+    allowed = {name for rule in profile["syscalls"] if rule["action"] == "SCMP_ACT_ALLOW" for name in rule["names"]}
+    assert profile["defaultAction"] == "SCMP_ACT_ERRNO"
+    assert {"unshare", "clone", "chroot", "read"} <= allowed
+    assert not allowed & {
+        "mount",
+        "umount2",
+        "setns",
+        "bpf",
+        "init_module",
+        "kexec_load",
+        "perf_event_open",
+        "io_uring_setup",
+    }
+    (rule,) = [rule for rule in profile["syscalls"] if "unshare" in rule["names"]]
+    mounts, host_names, memory = 0x00020000, 0x04000000, 0x08000000
+    others = mounts | host_names | memory
+    assert rule["args"][0]["op"] == "SCMP_CMP_MASKED_EQ"
+    assert rule["args"][0]["value"] & others == others

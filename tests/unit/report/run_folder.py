@@ -44,7 +44,9 @@ def stopped() -> dict[str, Any]:
         page: {"status": 0, "body": "", "error": "Connection refused"} for page in ("health", "version", "tags")
     }
     seen["services"]["ports"] = [row for row in seen["services"]["ports"] if row["port"] != 11434]
-    seen["wiring"]["from"] = {name: {"resolved": False, "error": "ENOTFOUND"} for name in ("anythingllm", "jupyter")}
+    seen["wiring"]["from"] = {
+        name: {"ollama": {"resolved": False, "error": "ENOTFOUND"}} for name in ("anythingllm", "jupyter")
+    }
     seen["generate"].update(call={"error": "Connection refused"}, loaded=None)
     return document("gpu02", False, "2026-11-22T18:15:32Z", 7.1, results(seen, healthy.expected()))
 

@@ -128,7 +128,9 @@ def _stop_ollama(seen: dict[str, Any]) -> None:
     dead = {page: {"status": 0, "body": "", "error": "Connection refused"} for page in ("health", "version", "tags")}
     seen["services"]["services"]["ollama"] = dead
     seen["services"]["ports"] = [row for row in seen["services"]["ports"] if row["port"] != 11434]
-    seen["wiring"]["from"] = {name: {"resolved": False, "error": "ENOTFOUND"} for name in ("anythingllm", "jupyter")}
+    seen["wiring"]["from"] = {
+        name: {"ollama": {"resolved": False, "error": "ENOTFOUND"}} for name in ("anythingllm", "jupyter")
+    }
     seen["generate"].update(call={"error": "Connection refused"}, loaded=None)
 
 

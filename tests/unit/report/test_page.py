@@ -91,7 +91,7 @@ FACTS = [
     "the kernel&#39;s own amdgpu knows this GPU since Linux 5.14",
     "Debian GNU/Linux 13 (trixie)",
     "6.12.48+deb13-amd64",
-    "ssh -N -L 3001:127.0.0.1:3001 -L 8888:127.0.0.1:8888 -L 11434:127.0.0.1:11434 lab1",
+    "ssh -N -L 3001:127.0.0.1:3001 -L 8888:127.0.0.1:8888 -L 8080:127.0.0.1:8080 -L 11434:127.0.0.1:11434 lab1",
     "restart policy: unless-stopped → no",
     "GH-SSH-UNREACHABLE",
     "2026-11-22 18:15 UTC",

@@ -55,6 +55,7 @@ ERRORS = {
     "llama-server/list-devices-none.txt": "no_device",
     "llama-server/bench-rocm-label-on-cpu.txt": "no_device",
     "llama-server/2026-device-info-cpu-alone.txt": "no_device",
+    "llama-server/2026-tagged-lines-cpu-alone.txt": "no_device",
 }
 EVERY_SAMPLE = sorted(f"{tool}/{path.name}" for tool in PARSERS for path in (SAMPLES / tool).iterdir())
 
@@ -227,6 +228,7 @@ def test_ollamas_log_shows_an_override_in_force() -> None:
         ("list-devices-apu-free-above-total.txt", True, ["ROCm0"]),
         ("2026-device-info-with-cpu.txt", True, ["ROCm0"]),
         ("2026-device-info-cpu-alone.txt", False, []),
+        ("2026-tagged-lines-cpu-alone.txt", False, []),
         ("2024-compute-capability.txt", True, ["ROCm0", "ROCm1"]),
         ("bench-rocm-label-on-cpu.txt", False, []),
         ("bench-rocm-gpu.txt", True, ["ROCm0"]),
@@ -238,6 +240,12 @@ def test_ollamas_log_shows_an_override_in_force() -> None:
 def test_llama_cpp_runs_on_the_gpu_only_where_its_log_shows_it(sample: str, gpu: bool, devices: list[str]) -> None:
     said = read(f"llama-server/{sample}")
     assert (said["gpu"], [d["id"] for d in said["devices"]]) == (gpu, devices)
+
+
+def test_llama_cpps_devices_are_read_behind_the_part_of_the_program_that_names_them() -> None:
+    line = "0.00.441.650 I cmn  common_param:   - Vulkan0 : AMD Radeon RX 6600 (RADV NAVI23) (8192 MiB, 8100 MiB free)\n"
+    said = llama_server.parse((SAMPLES / "llama-server/2026-tagged-lines-cpu-alone.txt").read_text() + line)
+    assert (said["gpu"], [one["id"] for one in said["devices"]]) == (True, ["Vulkan0"])
 
 
 @pytest.mark.parametrize(
