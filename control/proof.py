@@ -13,17 +13,22 @@ from verify import places
 
 
 def command(
-    level: str = "", minutes: int = 0, history: Sequence[Mapping[str, Any]] = (), seconds: float = 0
+    level: str = "",
+    minutes: int = 0,
+    history: Sequence[Mapping[str, Any]] = (),
+    seconds: float = 0,
+    only: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Arguments of Ansible's `command` that run the checks as they lie on a host.
 
     What is expected of it lies where they look by themselves. ``level`` and ``minutes``: other than planned; ``history``:
-    :func:`control.history.rates`; ``seconds``: may take so long, whatever the level.
+    :func:`control.history.rates`; ``seconds``: may take so long, whatever the level; ``only``: areas, or beginnings of ids.
     """
     argv = ["python3", "-m", "verify", "run", "--json", "--history", "-"]
     argv += ["--level", level] if level else []
     argv += ["--minutes", str(minutes)] if minutes else []
     argv += ["--limit", f"{seconds:g}"] if seconds else []
+    argv += only
     return {"argv": argv, "chdir": places.OPT, "stdin": json.dumps({"history": list(history)})}
 
 

@@ -135,7 +135,7 @@ def _run(options: argparse.Namespace) -> int:
     host = str(expected.get("host") or socket.gethostname())
     if options.json:
         known, took = facts(ctx.snapshot, expected, results), time.monotonic() - began
-        print(json.dumps(document(host, ctx.simulated, taken_at, took, results, level, known)))
+        print(json.dumps(document(host, ctx.simulated, taken_at, took, results, level, known, options.checks)))
     else:
         print("\n".join(lines(host, ctx.simulated, results)))
     return FAILED if any(result.status == FAIL for result in results) else PASSED

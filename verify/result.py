@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -93,6 +93,7 @@ def document(
     results: Iterable[Result],
     level: str = "quick",
     facts: Mapping[str, str] | None = None,
+    only: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The results as ``verify/schema/results-1.json`` describes them."""
     return {
@@ -103,5 +104,6 @@ def document(
         "duration_s": round(duration_s, 3),
         "level": level,
         "facts": dict(facts or {}),
+        **({"only": list(only)} if only else {}),
         "results": [result.as_dict() for result in results],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import shutil
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from control.console import console
 from control.findings import make
 from control.inventory import BadInputError
 from control.report import terminal
+from verify.checks import AREAS
 from verify.compute import levels
 
 
@@ -21,7 +23,8 @@ from verify.compute import levels
 class Options:
     """What ``verify`` was asked for: ``junit`` and ``html`` name files to write besides the run folder's.
 
-    ``level`` is how deep, where not as planned; ``minutes`` how long `burn` keeps the GPUs at work.
+    ``level`` is how deep, where not as planned; ``minutes`` how long `burn` keeps the GPUs at work; ``only`` names areas, or
+    checks by the beginnings of their ids.
     """
 
     target: Target = field(default_factory=Target)
@@ -30,6 +33,7 @@ class Options:
     html: str = ""
     level: str = ""
     minutes: int = 0
+    only: str = ""
 
 
 def verify(options: Options) -> int:
@@ -68,5 +72,17 @@ def _depth(options: Options) -> dict[str, Any]:
         raise BadInputError([make("GH-INPUT-TYPE", "", seen, variable="--minutes")])
     if options.minutes < 0:
         raise BadInputError([make("GH-INPUT-TYPE", "", f"--minutes is {options.minutes}", variable="--minutes")])
-    asked = {"gpuhost_verify_level": options.level, "gpuhost_verify_minutes": options.minutes}
-    return {name: value for name, value in asked.items() if value}
+    asked = {"level": options.level, "minutes": options.minutes, "only": _chosen(options.only)}
+    return {f"gpuhost_verify_{name}": value for name, value in asked.items() if value}
+
+
+def _chosen(only: str) -> list[str]:
+    """The names between commas. Raises BadInputError for one that begins with no area."""
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    unknown = [name for name in names if name.partition(".")[0] not in AREAS]
+    if unknown or (only and not names):
+        near = difflib.get_close_matches(unknown[0].partition(".")[0], AREAS, n=1, cutoff=0.5) if unknown else []
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        seen = f"--only {only}: there is no area {', '.join(unknown) or 'in it'}{meant}; there are {', '.join(AREAS)}"
+        raise BadInputError([make("GH-INPUT-TYPE", "", seen, variable="--only")])
+    return names

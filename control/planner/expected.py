@@ -38,6 +38,7 @@ def _gpu(ctx: Context, gpu: Gpu) -> dict[str, Any]:
         "pci": gpu.pci,
         "gfx": gpu.gfx,
         "name": gpu.name,
+        "integrated": gpu.integrated,
         "parts": max(1, len(gpu.nodes)),
         "rates": _rates(ctx, gpu),
     }

@@ -49,6 +49,7 @@ def _host(host: HostReport) -> dict[str, Any]:
         "taken_at": host.taken_at,
         "duration_s": host.duration_s,
         "level": host.level,
+        "only": list(host.only),
         "facts": dict(host.facts),
         "comparison": _comparison(host.comparison),
         "results": None if host.results is None else [result.as_dict() for result in host.results],

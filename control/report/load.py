@@ -53,6 +53,7 @@ def _host(name: str, run_dir: Path, ended: Mapping[str, Any] | None) -> HostRepo
         drift=tuple(examined.get("drift") or ()),
         findings=tuple({(one["id"], one["seen"]): one for one in found}.values()),
         level=str(checked.get("level") or ""),
+        only=tuple(checked.get("only") or ()),
         facts=dict(checked.get("facts") or {}),
         previous=past.previous(run_dir, name) if checked else None,
         measured=past.measured(run_dir, name, simulated) if checked else (),

@@ -45,6 +45,7 @@ class HostReport:
     drift: tuple[Mapping[str, Any], ...] = ()
     findings: tuple[Mapping[str, Any], ...] = ()
     level: str = ""
+    only: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     #: Earlier runs that checked this host, newest first: the one before this, and those that measured rates.
     previous: Past | None = None

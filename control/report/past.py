@@ -49,8 +49,8 @@ class Past:
 
 
 def previous(run_dir: Path, host: str) -> Past | None:
-    """The last run before this one that checked the host."""
-    return next((_past(*found) for found in history.documents(run_dir, host)), None)
+    """The last run before this one that checked the host, and not a part of it alone."""
+    return next((_past(*found) for found in history.documents(run_dir, host) if not found[1].get("only")), None)
 
 
 def measured(run_dir: Path, host: str, simulated: bool) -> tuple[Past, ...]:

@@ -54,6 +54,8 @@ def judge(host: HostReport) -> Verdict:
     if host.stand_ins:
         reason = f"{', '.join(host.stand_ins)} are stand-ins, not the real images"
         return Verdict("simulated", "works as far as can be seen — STAND-IN", reason)
+    if host.only:
+        return Verdict("unverified", "not certified", f"only {', '.join(host.only)} was asked for in this run")
     if missing := _unproven(host):
         return Verdict("unverified", "not certified", missing)
     return _with_care(host)

@@ -16,6 +16,7 @@ AREAS = {
     "wiring": "Wiring",
     "generate": "Ollama at work",
     "torch": "PyTorch",
+    "speed": "Speed of Ollama",
     "correctness": "Right numbers",
     "memory": "GPU memory",
     "rate": "Rates",
@@ -50,6 +51,8 @@ RATES = {
     "launch": "Launches of small kernels",
     "all_reduce": "All-reduce over all GPUs",
     "copies": "Copies to other GPUs",
+    "tokens": "Tokens generated",
+    "prompt": "Tokens of a prompt read",
     "endurance": "Products under lasting load",
 }
 

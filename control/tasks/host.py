@@ -90,6 +90,7 @@ def plan(
         **COMMON,
         "level": "quick (half a minute), standard (5 minutes, works the GPUs) or burn; else as planned",
         "minutes": "How long burn keeps the GPUs at work",
+        "only": "Only these areas, or checks whose ids begin so, with commas: driver,containers.ollama",
         "junit": "Also write JUnit XML to this file",
         "html": "Also write the HTML report to this file",
     }
@@ -100,6 +101,7 @@ def verify(
     site: str = "",
     level: str = "",
     minutes: int = 0,
+    only: str = "",
     junit: str = "",
     html: str = "",
     json: bool = False,
@@ -112,6 +114,7 @@ def verify(
     Examples:
       ./gpuhost verify                    as deep as each host is planned with
       ./gpuhost verify --level standard   the GPUs' numbers, memory and rates, in five minutes
+      ./gpuhost verify --only access,driver,containers.ollama
       ./gpuhost verify --site lab --junit checks.xml
     """
     from control.commands.common import Target
@@ -119,7 +122,8 @@ def verify(
     from control.commands.verify import verify as command
 
     target = Target(host, site, ask_sudo)
-    end(command(Options(target, json=json, junit=_path(junit), html=_path(html), level=level, minutes=minutes)))
+    asked = Options(target, json=json, junit=_path(junit), html=_path(html), level=level, minutes=minutes, only=only)
+    end(command(asked))
 
 
 @host_task(help=COMMON)

@@ -20,7 +20,7 @@ class ActionModule(Action):
         asked = self._task.args
         past = history.rates(actions.run_dir(), host)
         level, minutes, seconds = (asked.get(name) or 0 for name in ("level", "minutes", "seconds"))
-        command = proof.command(str(level or ""), int(minutes), past, float(seconds))
+        command = proof.command(str(level or ""), int(minutes), past, float(seconds), asked.get("only") or [])
         answer = self.module("ansible.legacy.command", command, task_vars)
         verdict = proof.read(host, answer)
         if verdict.results is not None:

@@ -48,6 +48,7 @@ class Check:
 
 
 _ENGINE = ("containers", "driver", "services")
+_SPEED = ("generate", *_ENGINE)
 _TORCH = ("torch", "containers", "driver", "services")
 
 CHECKS = (
@@ -61,6 +62,7 @@ CHECKS = (
     Check("wiring", "wiring", "services reaching each other", ("containers", "services")),
     Check("generate", "generate", "model servers at work, on the planned processor", _ENGINE, seconds=20),
     Check("torch", "pytorch", "PyTorch: build, devices, numbers", _ENGINE, seconds=20),
+    Check("speed", "speed", "Ollama's speed, beside its own without the GPU", _SPEED, seconds=90, level=levels.STANDARD),
     *(Check(part.name, part.name, part.about, _TORCH, part.seconds, part.level) for part in levels.PARTS),
 )
 
@@ -88,7 +90,7 @@ def run_checks(
     deepest = max((levels.LEVELS.index(check.level) for check in running), default=0)
     level = levels.LEVELS[max(deepest, 0 if names else levels.LEVELS.index(level))]
     ctx.until = time.monotonic() + (limit or levels.seconds(level, expected.get("minutes") or 0))
-    ctx.parts = [check.area for check in running if check.level != levels.QUICK]
+    ctx.parts = [part.name for part in levels.PARTS if part.name in {check.area for check in running}]
     # The first user of the snapshot takes it; the others would wait for the same answer.
     _ = ctx.snapshot
     at_once = [check for check in running if check.level == levels.QUICK]

@@ -109,9 +109,10 @@ def _killed(process: subprocess.Popen[str], seconds: float) -> Ran:
     return Ran(None, out, err, f"no end after {seconds:g} s", timed_out=True)
 
 
-def fetch(url: str, headers: Mapping[str, str] | None = None, seconds: float = 10) -> Answer:
-    """What a GET to ``url`` gives, redirects followed, no proxy asked."""
-    request = urllib.request.Request(url, headers=dict(headers or {}))
+def fetch(url: str, headers: Mapping[str, str] | None = None, seconds: float = 10, body: str | None = None) -> Answer:
+    """What a GET to ``url`` gives, or with a body a POST; redirects followed, no proxy asked."""
+    data = None if body is None else body.encode()
+    request = urllib.request.Request(url, data, headers=dict(headers or {}))
     try:
         with _no_proxy.open(request, timeout=seconds) as response:
             return Answer(response.status, response.read(BODY_LIMIT).decode("utf-8", "replace"))

@@ -45,12 +45,12 @@ CAUSES = {
     ),
     "timeout": Cause(
         "the GPU did not answer in time: a driver older than its ROCm, or a card that hangs",
-        "sudo dmesg | grep -iE 'amdgpu|kfd'; `gpuhost verify driver health`",
+        "sudo dmesg | grep -iE 'amdgpu|kfd'; `gpuhost verify --only driver,health`",
     ),
     "too_old": Cause("the driver is older than its ROCm asks for", "`gpuhost plan` names a driver that is new enough."),
     "crashed": Cause(
         "its look at the GPU ended in a crash: mostly an override or kernels for another target",
-        "docker logs {name} 2>&1 | grep -iE 'error|signal'; `gpuhost verify containers torch`",
+        "docker logs {name} 2>&1 | grep -iE 'error|signal'; `gpuhost verify --only containers,torch`",
     ),
     "out_of_memory": Cause(
         "the GPU's memory is full", "Stop what else uses the GPU (`gpuhost monitor` shows it), or use a smaller model."
@@ -58,7 +58,7 @@ CAUSES = {
     "gpu_error": Cause("the GPU gave an error", "sudo dmesg | tail -50; `gpuhost verify --level standard`"),
     "no_gpu": Cause(
         "it sees no GPU that it can use",
-        "`gpuhost verify containers driver torch` tells whether devices, driver or target are the cause.",
+        "`gpuhost verify --only containers,driver,torch` tells whether devices, driver or target are the cause.",
     ),
 }
 UNKNOWN = Cause("its log does not say why", "docker logs {name} 2>&1 | grep -iE 'inference compute|gpu|rocm'")

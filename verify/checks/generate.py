@@ -34,27 +34,28 @@ print(json.dumps({key: getattr(answer, key, None) for key in keys}))
 def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """What the client's call gave, then what ``/api/ps`` and the log say about where the model was put."""
     beside = {"llamacpp": generate_llamacpp.probe(expected, ctx)}
-    row = _ollama(expected)
-    if row is None or not _model(row):
+    row = ollama_of(expected)
+    if row is None or not model_of(row):
         return beside
     call = _call(row, ctx)
-    loaded = fetch(row["url"].rstrip("/") + "/api/ps")
     return {
         "simulated": ctx.simulated,
         "stand_in": ctx.stand_in(row["container"]),
         "call": call,
-        "loaded": _loaded(loaded.body, _model(row)),
+        "loaded": loaded_of(row),
         "log": _log(row["container"], ctx),
         "driver": driver_of(ctx.snapshot),
         **beside,
     }
 
 
-def _ollama(expected: dict[str, Any]) -> dict[str, Any] | None:
+def ollama_of(expected: dict[str, Any]) -> dict[str, Any] | None:
+    """The planned Ollama."""
     return next((row for row in expected.get("services") or [] if row["name"] == "ollama"), None)
 
 
-def _model(row: dict[str, Any]) -> str:
+def model_of(row: dict[str, Any]) -> str:
+    """The model that applications use; empty where there is none."""
     return str(row.get("model") or next(iter(row.get("models") or []), ""))
 
 
@@ -67,7 +68,7 @@ def _call(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
         return {"error": alive.error}
     limit = min(SECONDS, max(5.0, ctx.left - BESIDES))
     # The client gives up first: it knows what it waited for.
-    words = [row["url"], _model(row), f"{limit - min(10.0, limit / 5):.0f}"]
+    words = [row["url"], model_of(row), f"{limit - min(10.0, limit / 5):.0f}"]
     done = run([ctx.host_python, "-", *words], limit, stdin=_CLIENT)
     if done.rc != 0:
         error = done.last_line or done.error
@@ -75,6 +76,11 @@ def _call(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
         return {"error": error, **({"late": f"{limit:.0f} s"} if late else {})}
     said: dict[str, Any] = json.loads(done.out.strip().splitlines()[-1])
     return said
+
+
+def loaded_of(row: dict[str, Any]) -> dict[str, Any] | None:
+    """Where the model is now, by ``/api/ps``; see :func:`_loaded`."""
+    return _loaded(fetch(row["url"].rstrip("/") + "/api/ps").body, model_of(row))
 
 
 def _loaded(body: str, model: str) -> dict[str, Any] | None:
@@ -104,14 +110,14 @@ def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     model.
     """
     beside = generate_llamacpp.judge(seen.get("llamacpp") or {}, expected)
-    row = _ollama(expected)
+    row = ollama_of(expected)
     if row is None or "call" not in seen:
         return beside
     return [_text(row, seen["call"]), _residency(row, seen), _discovery(row, seen), *beside]
 
 
 def _text(row: dict[str, Any], call: dict[str, Any]) -> Result:
-    id, model = "generate.ollama.text", _model(row)
+    id, model = "generate.ollama.text", model_of(row)
     if call.get("planned") is False:
         return unverifiable(id, str(call["error"]), next="Set `pytorch_build` to something other than none.")
     if call.get("late"):
@@ -137,7 +143,7 @@ def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
     id, loaded = "generate.ollama.residency", seen["loaded"]
     wanted = "all of the model in GPU memory" if row.get("gpu") else "all of the model in RAM"
     placed = f"{loaded['size_vram']} of {loaded['size']} bytes in GPU memory" if loaded else None
-    reason = _not_here(row, seen)
+    reason = not_here(row, seen)
     if reason:
         return unverifiable(id, reason, seen=placed, wanted=wanted)
     if not loaded and seen["call"].get("planned") is False:
@@ -166,7 +172,8 @@ def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
     )
 
 
-def _not_here(row: dict[str, Any], seen: dict[str, Any]) -> str:
+def not_here(row: dict[str, Any], seen: dict[str, Any]) -> str:
+    """Why nothing of a GPU can be shown; empty where it can."""
     if seen["stand_in"] is not None:
         return f"stand-in: this is not Ollama's own image ({seen['stand_in']})"
     if row.get("gpu") and seen["simulated"]:
@@ -213,7 +220,7 @@ def _discovery(row: dict[str, Any], seen: dict[str, Any]) -> Result:
     """What Ollama found at its start. Its log says it at level INFO, without an error."""
     id, log = "generate.ollama.discovery", seen["log"]
     wanted, found = "gpu" if row.get("gpu") else "cpu", _processor(seen["log"])
-    reason = _not_here(row, seen)
+    reason = not_here(row, seen)
     if reason:
         return unverifiable(id, reason, seen=found, wanted=wanted)
     if found not in ("gpu", "cpu"):

@@ -20,6 +20,8 @@ from .inspection import OVERRIDE, look
 
 NAME = "llamacpp"
 SECONDS = 180
+#: What comes after the call.
+BESIDES = 3.0
 LOG_LINES = 5000
 #: How each library calls its devices (llama.cpp's --list-devices).
 BACKENDS = {"rocm": ("ROCm", "CUDA"), "vulkan": ("Vulkan",)}
@@ -64,7 +66,7 @@ def _call(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
         return {"error": "only root can read the API key", "planned": False}
     except OSError as error:
         return {"error": f"{row['key']}: {error.strerror}"}
-    return ask(row, key, "Name three colours.", 24)
+    return ask(row, key, "Name three colours.", 24, min(SECONDS, max(5.0, ctx.left - BESIDES)))
 
 
 def ask(row: dict[str, Any], key: str, prompt: str, tokens: int, seconds: float = SECONDS) -> dict[str, Any]:
@@ -181,7 +183,7 @@ def _discovery(row: dict[str, Any], seen: dict[str, Any]) -> Result:
         "without an error, on the CPU at about a tenth of the speed."
         if wanted != "cpu"
         else f"llama.cpp uses a GPU through {has} that the plan does not give it.",
-        next=f"docker exec {row['container']} llama-server --list-devices; `gpuhost verify containers access`",
+        next=f"docker exec {row['container']} llama-server --list-devices; `gpuhost verify --only containers,access`",
         needs=causes(NAME),
     )
 

@@ -190,8 +190,8 @@ def _available(row: dict[str, Any], saw: dict[str, Any]) -> Result:
         why=why + (". Programs hang there." if looking else ". Everything runs on the CPU, without an error."),
         next=interpreters.HANG
         if looking
-        else "`gpuhost verify access driver containers` tells whether permissions, the driver or the container are the "
-        "cause.",
+        else "`gpuhost verify --only access,driver,containers` tells whether permissions, the driver or the container are "
+        "the cause.",
         needs=(*before, *(result_id(row, name) for name in ("build", "override", "visibility")), *inside, "driver.kfd.gpus"),
     )
 

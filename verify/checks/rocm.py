@@ -137,6 +137,6 @@ def _gpus(tool: str, saw: dict[str, Any], simulated: bool, wanted: int) -> Resul
         wanted=wanted,
         why=f"{tool} lists {count or 0} GPUs (CPUs not counted), and the plan has {wanted}: "
         "programs that use ROCm will not find the others.",
-        next="`gpuhost verify access driver` tells whether the driver or the permissions are the cause.",
+        next="`gpuhost verify --only access,driver` tells whether the driver or the permissions are the cause.",
         needs=(f"rocm.{tool}.runs", "driver.kfd.gpus"),
     )

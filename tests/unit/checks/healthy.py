@@ -352,6 +352,13 @@ SEEN: dict[str, dict[str, Any]] = {
         "driver": {"in_tree": False, "version": "6.16.13", "release": KERNEL},
         "gpus": [{"pci": "0000:03:00.0", "gfx": "gfx1032", "amd": True}],
     },
+    "speed": {
+        "simulated": False,
+        "stand_in": None,
+        "shown": {"count": 64, "tokens": 98.2, "prompt": 2310.0},
+        "hidden": {"count": 16, "tokens": 31.5, "prompt": 402.0},
+        "loaded_hidden": {"size": 1_300_000_000, "size_vram": 0},
+    },
     "correctness": measured.everywhere(measured.numbers, "host", "gpuhost-jupyter"),
     "memory": measured.everywhere(measured.cells, "host"),
     "rate": measured.everywhere(measured.rates, "host", "gpuhost-jupyter"),
@@ -368,7 +375,8 @@ HISTORY = [
             id: value
             for where in ("host", "gpuhost-jupyter")
             for id, value in measured.earlier("rate", measured.rates(), where=where)[0]["rates"].items()
-        },
+        }
+        | {"speed.ollama.tokens": 98.0, "speed.ollama.prompt": 2290.0},
     }
 ]
 EXPECTED["history"] = HISTORY

@@ -56,6 +56,7 @@ def stop_ollama(seen: Seen) -> None:
         name: {"ollama": {"resolved": False, "error": "ENOTFOUND"}} for name in ("anythingllm", "jupyter")
     }
     seen["generate"].update(call={"error": "Connection refused"}, loaded=None)
+    seen["speed"]["shown"] = {"error": "Connection refused"}
 
 
 def hang_ollama(seen: Seen) -> None:
@@ -67,6 +68,7 @@ def hang_ollama(seen: Seen) -> None:
         name: {"ollama": {"resolved": True, "error": "timed out"}} for name in ("anythingllm", "jupyter")
     }
     seen["generate"].update(call={"error": "timed out"}, loaded=None)
+    seen["speed"]["shown"] = {"error": "timed out"}
 
 
 def stop_engine(seen: Seen) -> None:
@@ -82,6 +84,7 @@ def stop_engine(seen: Seen) -> None:
     seen["generate"].update(call={"error": "Connection refused"}, loaded=None, log={"error": "no engine"})
     nothing: dict[str, Any] = {"error": "no engine", "kind": "unknown", "devices": [], "gpu": None, "offloaded": None}
     seen["generate"]["llamacpp"].update(call={"error": "refused"}, listed=nothing, log=nothing, nodes={}, container={})
+    seen["speed"]["shown"] = {"error": "Connection refused"}
     seen["torch"]["places"]["gpuhost-jupyter"] = {"error": "no engine", "unreached": True}
 
 
@@ -135,6 +138,7 @@ def refuse_driver(seen: Seen) -> None:
 def lose_a_model(seen: Seen) -> None:
     seen["services"]["services"]["ollama"]["tags"] = healthy.page('{"models": []}')
     seen["generate"].update(call={"error": "model 'tiny:1b' not found"}, loaded=None)
+    seen["speed"]["shown"] = {"error": "HTTP 404: model 'tiny:1b' not found"}
 
 
 def replace_torch(seen: Seen) -> None:
@@ -207,6 +211,12 @@ def fail_to_start_the_card(seen: Seen) -> None:
 
 def fall_back_to_cpu(seen: Seen) -> None:
     seen["generate"]["loaded"]["size_vram"] = 0
+    compute_elsewhere(seen)
+
+
+def compute_elsewhere(seen: Seen) -> None:
+    """The model lies in GPU memory, and the processors do the work."""
+    seen["speed"]["shown"] = {"count": 64, "tokens": 31.9, "prompt": 399.0}
 
 
 def find_no_gpu(seen: Seen) -> None:
@@ -234,6 +244,7 @@ BREAKS = [
     (replace_torch, {"torch.host.build"}),
     (set_override_in_a_container, {"containers.jupyter.override"}),
     (fall_back_to_cpu, {"generate.ollama.residency"}),
+    (compute_elsewhere, {"speed.ollama.prompt", "speed.ollama.tokens"}),
     (take_the_devices, {"containers.ollama.devices"}),
     (take_the_groups, {"containers.ollama.groups"}),
     (take_the_override, {"containers.ollama.override"}),
@@ -266,7 +277,7 @@ def test_two_broken_things_are_both_red() -> None:
 
 def simulate(seen: Seen) -> dict[str, Any]:
     expected = healthy.expected() | {"simulated": True}
-    for area in ("system", "access", "driver", "health", "rocm", "generate", "torch"):
+    for area in ("system", "access", "driver", "health", "rocm", "generate", "torch", "speed"):
         seen[area]["simulated"] = True
     for saw in seen["containers"]["containers"].values():
         if saw["inside"]:
@@ -278,7 +289,7 @@ def simulate(seen: Seen) -> dict[str, Any]:
 
 GPU_CHECKS = re.compile(
     r"driver\..*|health\..*|access\..*\.opens\..*|containers\..*\.opens|rocm\..*\.gpus|generate\.ollama\.(residency|discovery)"
-    r"|torch\.[^.]*\.(\w*gpu\w*|rocm|targets|visibility)"
+    r"|speed\..*|torch\.[^.]*\.(\w*gpu\w*|rocm|targets|visibility)"
 )
 
 
@@ -296,6 +307,7 @@ def test_nothing_about_a_simulated_gpu_ever_passes() -> None:
 def test_nothing_about_the_gpu_of_a_stand_in_ever_passes() -> None:
     seen = all_seen()
     seen["generate"]["stand_in"] = healthy.STAND_IN
+    seen["speed"]["stand_in"] = healthy.STAND_IN
     seen["containers"]["containers"]["gpuhost-ollama"]["stand_in"] = healthy.STAND_IN
     seen["torch"]["stand_ins"]["gpuhost-jupyter"] = healthy.STAND_IN
     seen["torch"]["places"]["gpuhost-jupyter"].update(build="cpu", version="2.6.0")
@@ -304,6 +316,7 @@ def test_nothing_about_the_gpu_of_a_stand_in_ever_passes() -> None:
     assert "STAND-IN" in results["containers.ollama.image"].seen
     for id in (
         "generate.ollama.residency",
+        "speed.ollama.tokens",
         "torch.gpuhost-jupyter.build",
         "torch.gpuhost-jupyter.matmul_gpu0",
     ):

@@ -82,10 +82,10 @@ LINES = [
     (
         'msg="failure during GPU discovery" error="runner crashed"',
         "mostly an override or kernels for another",
-        "containers torch",
+        "containers,torch",
     ),
     ("HSA_OVERRIDE_GFX_VERSION value abc is invalid", "has a value that names no target", "container's settings"),
-    ('msg="no compatible GPUs were discovered"', "it sees no GPU that it can use", "gpuhost verify containers driver torch"),
+    ('msg="no compatible GPUs were discovered"', "it sees no GPU that it can use", "--only containers,driver,torch"),
     ("ROCm error: out of memory", "the GPU's memory is full", "smaller model"),
     ("ROCm error: unspecified launch failure", "the GPU gave an error", "dmesg"),
 ]

@@ -13,6 +13,7 @@ from tests.unit.checks import (
     test_health_sentences,
     test_inside_sentences,
     test_service_sentences,
+    test_speed,
     test_torch_sentences,
     test_work_sentences,
 )
@@ -142,6 +143,7 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
     *test_inside_sentences.ROWS,
     *test_torch_sentences.ROWS,
     *test_service_sentences.ROWS,
+    *test_speed.ROWS,
     (
         "rocm",
         put("override", "env_files", [{"path": "/etc/environment", "name": OVERRIDE, "value": "10.3.0"}]),
@@ -194,9 +196,9 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
         tool("rocminfo", parsed={"gpus": []}),
         "rocm.rocminfo.gpus",
         "lists 0 GPUs (CPUs not counted)",
-        "verify access driver",
+        "verify --only access,driver",
     ),
-    ("rocm", tool("rocm-smi", parsed={"gpus": []}), "rocm.rocm-smi.gpus", "the plan has 1", "verify access driver"),
+    ("rocm", tool("rocm-smi", parsed={"gpus": []}), "rocm.rocm-smi.gpus", "the plan has 1", "verify --only access,driver"),
     (
         "containers",
         put("engine", {"version": None, "error": "refused"}),
@@ -492,7 +494,7 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
         put("places", "host", "available", False),
         "torch.host.gpu_available",
         "finds no GPU. Everything",
-        "verify access",
+        "verify --only access",
     ),
     (
         "torch",
@@ -563,6 +565,7 @@ UNKNOWN: list[tuple[str, Callable[[Seen], None], str, str]] = [
     *test_health_sentences.UNKNOWN,
     *test_inside_sentences.UNKNOWN,
     *test_torch_sentences.UNKNOWN,
+    *test_speed.UNKNOWN,
     ("rocm", put("override", {"error": "no such file"}), "rocm.override.environment", "no such file"),
     ("rocm", put("all_read", False), "rocm.override.environment", "only root may read every file"),
     (

@@ -16,6 +16,7 @@ DEPTHS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"level": "standard"}, {"gpuhost_verify_level": "standard"}),
     ({"level": "burn"}, {"gpuhost_verify_level": "burn"}),
     ({"level": "burn", "minutes": 30}, {"gpuhost_verify_level": "burn", "gpuhost_verify_minutes": 30}),
+    ({"only": "driver, containers.ollama,"}, {"gpuhost_verify_only": ["driver", "containers.ollama"]}),
 ]
 
 
@@ -29,6 +30,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"minutes": 5}, "--minutes goes with --level burn"),
     ({"level": "standard", "minutes": 5}, "--minutes goes with --level burn"),
     ({"level": "burn", "minutes": -5}, "--minutes is -5"),
+    ({"only": "driver,contaners.ollama"}, "no area contaners.ollama (did you mean containers?); there are system, "),
+    ({"only": "gpu"}, "there is no area gpu; there are"),
+    ({"only": ","}, "there is no area in it; there are"),
 ]
 
 

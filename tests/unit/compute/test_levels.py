@@ -56,7 +56,7 @@ def test_quick_runs_all_but_the_gpu_work_at_once(ran: list[tuple[str, int]]) -> 
     assert max(beside for _, beside in ran) == len(QUICK)
 
 
-@pytest.mark.parametrize(("level", "parts"), [(levels.STANDARD, STANDARD), (levels.BURN, PARTS)])
+@pytest.mark.parametrize(("level", "parts"), [(levels.STANDARD, ["speed", *STANDARD]), (levels.BURN, ["speed", *PARTS])])
 def test_the_gpu_work_comes_afterwards_one_part_after_the_other(
     level: str, parts: list[str], ran: list[tuple[str, int]]
 ) -> None:
@@ -104,6 +104,8 @@ def test_a_level_has_its_time_and_what_is_chosen_that_of_its_level(
 def test_every_part_is_an_area_with_a_stated_duration() -> None:
     assert AREAS[-len(PARTS) :] == tuple(PARTS)
     assert all(check.seconds > 0 for check in CHECKS)
+    alone = sum(check.seconds for check in CHECKS if check.level == levels.STANDARD and check.area != "peers")
+    assert alone + levels.SECONDS[levels.QUICK] <= levels.SECONDS[levels.STANDARD]
     assert all(part.limit > part.seconds for part in levels.PARTS)
     assert levels.SECONDS[levels.QUICK] >= max(check.seconds for check in CHECKS if check.level == levels.QUICK)
 

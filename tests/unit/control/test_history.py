@@ -83,6 +83,6 @@ def test_the_checks_on_the_host_read_what_is_handed_in(tmp_path: Path, monkeypat
 
 
 def test_without_a_word_the_host_s_own_plan_says_how_deep() -> None:
-    assert proof.command(seconds=300)["argv"][-2:] == ["--limit", "300"]
+    assert proof.command(seconds=300, only=["driver"])["argv"][-3:] == ["--limit", "300", "driver"]
     assert proof.command()["argv"] == ["python3", "-m", "verify", "run", "--json", "--history", "-"]
     assert json.loads(proof.command()["stdin"]) == {"history": []}

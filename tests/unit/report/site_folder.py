@@ -132,6 +132,7 @@ def _stop_ollama(seen: dict[str, Any]) -> None:
         name: {"ollama": {"resolved": False, "error": "ENOTFOUND"}} for name in ("anythingllm", "jupyter")
     }
     seen["generate"].update(call={"error": "Connection refused"}, loaded=None)
+    seen["speed"]["shown"] = {"error": "Connection refused"}
 
 
 def is_slow(name: str, at: int, stamp: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from control import report
 from control.report.compare import FASTER, SAME, SLOWER, CheckChange, Comparison, FactChange, change
 from control.report.model import HostReport, RunReport
-from control.report.past import Past
+from control.report.past import Past, previous
 from control.report.rates import Rate, among
 from control.report.sentences import moved, since
 from tests.unit.report import site_folder
@@ -76,13 +77,23 @@ def test_checks_that_say_otherwise_are_named_the_cause_before_what_follows(site_
 
 def test_in_a_line(site_report: RunReport) -> None:
     assert since(compared(site_report, "gpu02")) == (
-        "8 rates slower; 10 checks worse; changed: Kernel, ROCm, Image of ollama"
+        "8 rates slower; 12 checks worse; changed: Kernel, ROCm, Image of ollama"
     )
 
 
 def past(run: str = "2026-11-21T080000.000Z", simulated: bool = False, **document: Any) -> Past:
     rows = [result.as_dict() for result in document.pop("results", ())]
     return Past(run, "verify", "2026-11-21T08:00:00Z", {"results": rows, "simulated": simulated, **document})
+
+
+def test_a_run_of_some_checks_alone_is_nothing_to_compare_with(tmp_path: Path) -> None:
+    for run, only in (("2026-11-20T080000.000Z", None), ("2026-11-21T080000.000Z", ["driver"])):
+        (tmp_path / run / "results").mkdir(parents=True)
+        document = {"taken_at": run, "simulated": False, "results": [], **({"only": only} if only else {})}
+        (tmp_path / run / "results" / "gpu01.json").write_text(json.dumps(document))
+    before = previous(tmp_path / "2026-11-22T080000.000Z", "gpu01")
+    assert before is not None
+    assert before.run == "2026-11-20T080000.000Z"
 
 
 RATE = "rate.host.gpu0.gemm_float16"

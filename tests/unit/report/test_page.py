@@ -112,7 +112,7 @@ def test_a_manager_reads_one_sentence_and_the_numbers(site_page: str) -> None:
     assert "1 certified 1 certified with warnings 1 not certified" in top
     assert "took 16 min 52 s depth burn exit code 15" in top
     assert top.index("gpu02 2x Radeon RX 7900 XTX not certified ollama is not running") < top.index("gpu03")
-    assert "since 2026-11-02: 8 rates slower; 10 checks worse; changed: Kernel, ROCm, Image of ollama" in top
+    assert "since 2026-11-02: 8 rates slower; 12 checks worse; changed: Kernel, ROCm, Image of ollama" in top
     assert "certified Every check passed, and each planned GPU has computed" in top
 
 
@@ -135,13 +135,13 @@ def test_the_page_compares_with_the_run_before(site_page: str) -> None:
     assert "Kernel 6.12.48+deb13-amd64 → 6.12.57+deb13-amd64" in said
     assert "ROCm 7.2.1 (classic, /opt/rocm) → 7.2.4 (classic, /opt/rocm)" in said
     assert "containers.ollama.running pass → ✗ fail" in said
-    assert "16 rates as before." in words(section(site_page, "gpu01"))
+    assert "18 rates as before." in words(section(site_page, "gpu01"))
 
 
 def test_a_host_on_which_nothing_changed_is_told_so_in_a_line(tmp_path: Path) -> None:
     run = site_folder.write(tmp_path, site_folder.EARLIER[-3:])
     text = report.write(run)["html"].read_text(encoding="utf-8")
-    said = "Nothing has changed: 16 rates as before, the same versions, the same verdicts."
+    said = "Nothing has changed: 18 rates as before, the same versions, the same verdicts."
     assert said in words(section(text, "gpu01"))
 
 

@@ -40,7 +40,7 @@ def test_the_terminal_begins_with_the_banners_and_shows_what_failed(loaded: RunR
 def test_the_terminal_says_what_is_otherwise_than_before(site_report: RunReport) -> None:
     text = printed(site_report, 160)
     of_gpu02 = text[text.index("gpu02") : text.index("gpu03")]
-    assert "since 2026-11-02 07:00 UTC: 8 rates slower; 10 checks worse; changed: Kernel" in of_gpu02
+    assert "since 2026-11-02 07:00 UTC: 8 rates slower; 12 checks worse; changed: Kernel" in of_gpu02
     assert "slower   Products in float16, gpu1 on the host: 104 → 65.7 TFLOP/s (-37 %)" in of_gpu02
     assert "and 2 more: see the report" in of_gpu02
     assert "changed  Kernel: 6.12.48+deb13-amd64 → 6.12.57+deb13-amd64" in of_gpu02

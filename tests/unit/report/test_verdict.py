@@ -133,6 +133,14 @@ def test_without_what_was_computed_on_its_gpu_a_host_is_not_certified(loaded: Ru
     assert replace(whole, results=left).verdict.words == NOT
 
 
+def test_a_part_of_the_checks_certifies_nobody(loaded: RunReport) -> None:
+    part = replace(host(loaded, "gpu01"), only=("driver", "containers.ollama"))
+    assert (part.verdict.level, part.verdict.words) == ("unverified", "not certified")
+    assert part.verdict.reason == "only driver, containers.ollama was asked for in this run"
+    failed = replace(host(loaded, "gpu02"), only=("containers",))
+    assert failed.verdict.level == "failed"
+
+
 def test_a_simulated_host_stays_simulated_whichever_file_says_so(tmp_path: Path) -> None:
     for part in ("snapshot", "plan"):
         folder = tmp_path / part / "run"
