@@ -154,7 +154,8 @@ class Limits(Part):
 class Service(Row):
     """One service of the catalogue. ``gpu`` is the only GPU setting there is.
 
-    ``needs``: services that come with it. ``uses``: services that it calls where the site has them.
+    ``needs``: services that come with it. ``uses``: services that it calls where the site has them. ``extensions``: what is
+    built into its image besides, by what it is for: a requirement of pip.
     """
 
     id: str
@@ -177,6 +178,7 @@ class Service(Row):
     models: bool = False
     model_file: ModelFile | None = None
     browser: bool = False
+    extensions: dict[str, str] = Field(default_factory=dict)
     openai: OpenAi | None = None
     limits: Limits
     reserve_disk_mb: int

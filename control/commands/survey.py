@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from control import planner, roles, run, seals, support
-from control.commands import plan_shown, recorded
+from control.commands import connect, plan_shown, recorded
 from control.commands.common import Target, findings_of, guarded, outcome, perform, print_json, show_outcome
 from control.console import console, show_findings
 from control.exitcodes import ExitCode, worst
@@ -60,7 +60,8 @@ def _shown(options: Options, command: str, show: Any) -> int:
     finished = perform(command, "survey", options.target, variables, quiet=True)
     code = finished.exit_code or (_refusal(finished) if command == "plan" else 0)
     if options.json:
-        print_json({**outcome(finished), "exit_code": code, "examined": finished.examined})
+        more = {"connect": _connect(finished)} if command == "services" else {}
+        print_json({**outcome(finished), "exit_code": code, "examined": finished.examined, **more})
         return code
     out = console()
     show(out, finished)
@@ -166,6 +167,14 @@ def _show_services(out: Console, finished: run.Run) -> None:
             colour = {"healthy": "green", "running": "green", "unknown": "dim"}.get(state, "red")
             table.add_row(f"[bold]{host}[/]", service, f"[{colour}]{state}[/]", f"http://{address}")
     out.print(table)
+    for host, found in _connect(finished).items():
+        connect.show(out, host, found)
+
+
+def _connect(finished: run.Run) -> dict[str, Any]:
+    """How to get at each host's JupyterLab."""
+    found = {host: connect.ways(host, examined["plan"]) for host, examined in sorted(finished.examined.items())}
+    return {host: ways for host, ways in found.items() if ways}
 
 
 def _show_drift(out: Console, finished: run.Run) -> None:

@@ -61,7 +61,9 @@ def wanted(releases: Sequence[int]) -> list[WheelSet]:
             sets.append(WheelSet(python, (row.requirement or "torch", *extras), row.index_url or ""))
     if JUPYTER_REQUIREMENTS.is_file():
         container_python = table.image("python-slim").python or sets[0].python
-        sets.append(WheelSet(container_python, tuple(requirement_lines(JUPYTER_REQUIREMENTS.read_text()))))
+        extensions = [one for row in table.services() for one in row.extensions.values()]
+        pinned = requirement_lines(JUPYTER_REQUIREMENTS.read_text())
+        sets.append(WheelSet(container_python, (*pinned, *extensions)))
     return sets
 
 

@@ -153,6 +153,7 @@ class Filler:
             "data": modelfiles.data_folder(ctx, service.id),
             "model": models[0] if models else "",
             "port": str(service.port),
+            "upload_max_mb": str(ctx.wishes["services_jupyter_upload_max_mb"]),
             "verify": VERIFY,
             **modelfiles.words(ctx, service),
         }

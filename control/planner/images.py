@@ -65,7 +65,12 @@ def _fetched(
         return row, reference(ctx, row)
     base = ctx.table.image(row.built.gpu_base if fit.gpu else row.built.cpu_base)
     from_there = reference(ctx, base)
-    arguments = {"BASE": from_there, "PIP_INDEX_URL": python_index(ctx), **_torch_arguments(ctx, base)}
+    arguments = {
+        "BASE": from_there,
+        "PIP_INDEX_URL": python_index(ctx),
+        **_torch_arguments(ctx, base),
+        **_extensions(ctx, service),
+    }
     tag = base.tag if base.torch else f"{base.tag}-torch{_cpu_torch(ctx).version}"
     built = f"{row.image}:{tag}"
     images.append({"name": from_there, "service": service.id, "pull": True})
@@ -84,6 +89,14 @@ def registry_of(name: str) -> str:
     """The registry in an image's name; empty for Docker's own."""
     first, _, rest = name.partition("/")
     return first if rest and ("." in first or ":" in first) else ""
+
+
+def _extensions(ctx: Context, service: Service) -> dict[str, str]:
+    """What the build adds, and whether it goes on without what the index does not have."""
+    if not service.extensions:
+        return {}
+    required = bool(ctx.wishes["services_jupyter_extensions_required"])
+    return {"EXTENSIONS": " ".join(service.extensions.values()), "EXTENSIONS_REQUIRED": "1" if required else ""}
 
 
 def _cpu_torch(ctx: Context) -> Any:

@@ -19,6 +19,8 @@ site=$("$env/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib
 python3 -c 'import site; [print(f"import site; site.addsitedir({path!r})") for path in site.getsitepackages()]' \
   > "$site/base_image.pth"
 
+cp "$here/gpuhost_files.py" "$site/"
+
 # What a notebook's `!pip` finds: this environment's, and not the base's.
 printf '#!/bin/sh\nexec %s -m pip "$@"\n' "$env/bin/python" > "$env/bin/pip"
 chmod 755 "$env/bin/pip"
@@ -36,6 +38,18 @@ if [ -n "$TORCH_REQUIREMENT" ]; then
 else
   pip install --requirement "$here/requirements.txt"
 fi
+
+# Each by itself and without dependencies: what they need is pinned above, and one that is missing takes no other along.
+for extension in $EXTENSIONS; do
+  if pip install --no-deps "$extension"; then
+    continue
+  fi
+  echo "extension $extension: the package index does not have it, or gave it up" >&2
+  if [ -n "$EXTENSIONS_REQUIRED" ]; then
+    echo "services_jupyter_extensions_required: false goes on without it" >&2
+    exit 1
+  fi
+done
 
 have=$(torch_of "$env/bin/python")
 if [ -z "$TORCH_REQUIREMENT" ] && [ "$have" != "$before" ]; then

@@ -20,6 +20,7 @@ c.ServerApp.ip = "0.0.0.0"  # of the container; what the host publishes is the h
 c.ServerApp.port = 8888
 c.ServerApp.port_retries = 0  # another port would be one that nobody published
 c.ServerApp.open_browser = False
+c.ServerApp.contents_manager_class = "gpuhost_files.LimitedFiles"
 c.FileContentsManager.delete_to_trash = False  # there is no trash on the other side of a mount
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.LabApp.news_url = None

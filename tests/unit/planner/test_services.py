@@ -358,3 +358,22 @@ def test_the_filter_for_browsers_opens_namespaces_and_no_mounts() -> None:
     others = mounts | host_names | memory
     assert rule["args"][0]["op"] == "SCMP_CMP_MASKED_EQ"
     assert rule["args"][0]["value"] & others == others
+
+
+def test_jupyters_extensions_are_the_catalogues_and_a_site_may_go_on_without_one(make: Make) -> None:
+    def arguments(plan: Any) -> dict[str, str]:
+        return next(one["build"]["args"] for one in plan.roles["services"]["images"] if "build" in one)
+
+    made = arguments(make(RX6600))
+    assert [one.partition("==")[0] for one in made["EXTENSIONS"].split()] == [
+        "jupyterlab-cell-flash",
+        "jupyterlab-execute-time",
+        "jupyter-resource-usage",
+        "jupyterlab-theme-toggler",
+    ]
+    assert made["EXTENSIONS_REQUIRED"] == "1"
+    assert arguments(make(RX6600, services_jupyter_extensions_required=False))["EXTENSIONS_REQUIRED"] == ""
+
+
+def test_uploads_into_jupyter_are_limited(make: Make) -> None:
+    assert container(make(RX6600, services_jupyter_upload_max_mb=20), "jupyter")["env"]["JUPYTER_UPLOAD_MAX_MB"] == "20"
