@@ -2,13 +2,14 @@
 
 from invoke import Collection
 
-from control.tasks import bench, dev, host, lab, services, support, trial
+from control.tasks import bench, dev, host, lab, reports, services, support, trial
 
 ns = Collection(
     trial.try_,
     host.up,
     host.plan,
     host.verify,
+    reports.reports,
     host.status,
     host.drift,
     host.info,

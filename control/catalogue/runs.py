@@ -29,6 +29,12 @@ ENTRIES: tuple[Entry, ...] = (
             "what came before it stays; a rerun goes on from there",
             "see the line above and the full log, mend it, and run the same command again",
         ),
+        (
+            "GH-REPORTS-DENIED",
+            "A run's folder could not be taken away",
+            "its files most often belong to whoever ran gpuhost then, such as root",
+            "run the same command as the owner of the folder; what is gone already stays gone, and nothing else was touched",
+        ),
     ),
     *stopping(
         ExitCode.VERIFY_FAILED,

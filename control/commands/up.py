@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.markup import escape
+
 from control import report
 from control.commands.common import Target, guarded, outcome, perform, print_json, show_outcome
 from control.console import console
@@ -40,15 +42,15 @@ def variables(options: Options) -> dict[str, Any]:
 def _up(options: Options) -> int:
     finished = perform("up", "site", options.target, variables(options), quiet=options.json)
     proven = any((finished.folder / "results").glob("*.json"))
-    written = report.write(finished.folder) if proven else {}
+    loaded = report.load(finished.folder) if proven else None
+    written = report.write(finished.folder, loaded) if loaded else {}
     if options.json:
         print_json({**outcome(finished), "report": {name: str(path) for name, path in written.items()}})
         return finished.exit_code
     out = console()
-    if proven:
-        loaded = report.load(finished.folder)
+    if loaded:
         terminal.show(loaded, out)
         out.print(terminal.services_table(loaded))
-        out.print(f"report  {written['html']}")
+        out.print(f"report  {written['html']}\n[dim]all runs of this site: {escape(str(written['index']))}[/]")
     show_outcome(out, finished)
     return finished.exit_code

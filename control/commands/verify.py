@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from rich.markup import escape
 
 from control import report
 from control.commands.common import Target, guarded, outcome, perform, print_json, show_outcome
@@ -47,19 +50,28 @@ def _verify(options: Options) -> int:
             raise BadInputError([make("GH-INPUT-FILE", "", f"{wanted}: there is no such folder", variable=option)])
     variables = _depth(options)
     finished = perform("verify", "verify", options.target, variables, quiet=options.json)
-    written = report.write(finished.folder)
-    for wanted, kind in ((options.junit, "junit"), (options.html, "html")):
-        if wanted:
-            shutil.copyfile(written[kind], Path(wanted).expanduser())
+    loaded = report.load(finished.folder)
+    written = report.write(finished.folder, loaded)
+    _copies(options, loaded, written)
     if options.json:
         results = json.loads(written["json"].read_text(encoding="utf-8"))
         print_json({**outcome(finished), **results, "report": {name: str(path) for name, path in written.items()}})
         return finished.exit_code
     out = console()
-    terminal.show(report.load(finished.folder), out)
+    terminal.show(loaded, out)
     show_outcome(out, finished)
-    out.print(f"report  {written['html']}")
+    out.print(f"report  {written['html']}\n[dim]all runs of this site: {escape(str(written['index']))}[/]")
     return finished.exit_code
+
+
+def _copies(options: Options, loaded: report.RunReport, written: Mapping[str, Path]) -> None:
+    """The files that were asked for by name. The page there leads to no other run: those stay where they are."""
+    if options.junit:
+        shutil.copyfile(written["junit"], Path(options.junit).expanduser())
+    if options.html:
+        from control.report import html
+
+        Path(options.html).expanduser().write_text(html.render(loaded), encoding="utf-8")
 
 
 def _depth(options: Options) -> dict[str, Any]:

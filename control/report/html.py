@@ -39,6 +39,7 @@ def environment() -> Environment:
         areas=AREAS,
         words=WORDS,
         marks={PASS: "✓", FAIL: "✗", UNVERIFIABLE: "?"},
+        LEVEL_MARKS={"certified": "✓", "warnings": "!", "simulated": "s", "unverified": "?", "failed": "✗"},
         statuses=(PASS, FAIL, UNVERIFIABLE),
         TALLY=sentences.TALLY,
         SLOWER=SLOWER,

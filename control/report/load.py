@@ -9,6 +9,7 @@ from typing import Any
 
 from control.report import past
 from control.report.model import HostReport, RunReport
+from control.report.rates import among
 from verify.result import Result
 
 
@@ -56,7 +57,8 @@ def _host(name: str, run_dir: Path, ended: Mapping[str, Any] | None) -> HostRepo
         only=tuple(checked.get("only") or ()),
         facts=dict(checked.get("facts") or {}),
         previous=past.previous(run_dir, name) if checked else None,
-        measured=past.measured(run_dir, name, simulated) if checked else (),
+        # A quick look measures nothing: then no run before has to be searched for what it measured.
+        measured=past.measured(run_dir, name, simulated) if among(checked.get("results") or ()) else (),
     )
 
 

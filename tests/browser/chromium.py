@@ -56,7 +56,7 @@ class Page:
         )
         os.close(to_read)
         os.close(to_write)
-        self._buffer, self._number, self._session = b"", 0, ""
+        self._buffer, self._number, self._session, self._loads = b"", 0, "", 0
         self.requests: list[str] = []
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -83,8 +83,15 @@ class Page:
         self._call("Emulation.setDeviceMetricsOverride", **metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", media=media, features=[scheme])
+        before = self._loads
         self._call("Page.navigate", url=path.as_uri())
-        self._until("Page.loadEventFired")
+        self._until_loaded(before)
+
+    def follow(self, selector: str) -> None:
+        """Click a link to another page; that has loaded when this returns."""
+        before = self._loads
+        self.click(selector)
+        self._until_loaded(before)
 
     def js(self, expression: str) -> Any:
         """The value of a JavaScript expression on the page."""
@@ -115,9 +122,10 @@ class Page:
                 answer: dict[str, Any] = said["result"]
                 return answer
 
-    def _until(self, event: str) -> None:
-        while self._next().get("method") != event:
-            pass
+    def _until_loaded(self, before: int) -> None:
+        # The event may have come already, with the answer to a command.
+        while self._loads == before:
+            self._next()
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
@@ -129,4 +137,5 @@ class Page:
         said: dict[str, Any] = json.loads(line)
         if said.get("method") == "Network.requestWillBeSent":
             self.requests.append(said["params"]["request"]["url"])
+        self._loads += said.get("method") == "Page.loadEventFired"
         return said

@@ -1,7 +1,7 @@
-"""The HTML report as a browser renders it: it fits, it is legible in both colour schemes, and nothing leaves the page.
+"""The HTML pages as a browser renders them: they fit, they are legible in both colour schemes, and nothing leaves them.
 
 Two runs: one of three hosts with plots and a comparison, of which one failed, and one with a host that is simulated and
-one out of reach.
+one out of reach; and the list of the site's runs.
 """
 
 from __future__ import annotations
@@ -70,12 +70,16 @@ def page() -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    three = site_folder.write(tmp_path_factory.mktemp("reports") / "north")
+    site = tmp_path_factory.mktemp("reports") / "north"
+    three = site_folder.write(site)
+    for stamp in site_folder.EARLIER:
+        report.write(site / stamp)
     mixed = run_folder.write(tmp_path_factory.mktemp("reports") / "north" / run_folder.STARTED)
-    return {"three": report.write(three)["html"], "mixed": report.write(mixed)["html"]}
+    written = report.write(three)
+    return {"three": written["html"], "list": written["index"], "mixed": report.write(mixed)["html"]}
 
 
-@pytest.fixture(params=["three", "mixed"])
+@pytest.fixture(params=["three", "mixed", "list"])
 def html(reports: dict[str, Path], request: pytest.FixtureRequest) -> Path:
     return reports[request.param]
 
@@ -105,6 +109,17 @@ def test_every_text_and_line_can_be_told_from_its_background(page: Page, html: P
     page.open(html, width, dark=dark)
     page.js(OPEN_ALL)
     assert page.js(LOW_CONTRAST) == []
+
+
+def test_from_the_list_of_runs_a_reader_comes_to_a_host_of_an_earlier_run_and_back(
+    page: Page, reports: dict[str, Path]
+) -> None:
+    page.open(reports["list"], 360)
+    page.follow("[href$='#host-gpu02']:not(h2 a)")
+    assert page.js("location.pathname.split('/').at(-2)") == site_folder.EARLIER[0]
+    assert page.js("document.querySelector(decodeURIComponent(location.hash)).querySelector('h2').innerText") == "gpu02"
+    page.follow(".all")
+    assert page.js("document.querySelector('h1').innerText") == "Runs of north"
 
 
 def test_dark_and_light_differ(page: Page, three: Path) -> None:

@@ -241,3 +241,12 @@ def test_what_runs_on_a_host_is_as_the_checks_noted_it(site_page: str) -> None:
 def test_without_notes_the_snapshot_is_what_is_known() -> None:
     one = HostReport("gpu01", results=(Result("a.b", PASS),), snapshot={"kernel": {"release": "6.12"}})
     assert html.known(one) == {"Kernel": "6.12"}
+
+
+def test_a_page_of_many_hosts_is_drawn_as_it_is_scrolled() -> None:
+    def page_of(number: int) -> str:
+        hosts = tuple(HostReport(f"gpu{at:03}", results=(Result("a.b", PASS),)) for at in range(number))
+        return html.render(RunReport("verify", "", "", None, None, hosts))
+
+    assert '<main class="many">' in page_of(21)
+    assert "<main>" in page_of(20)
