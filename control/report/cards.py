@@ -35,7 +35,7 @@ class Legend:
 class Card:
     """One plot with what it says: of several devices the worst gives ``figure``, ``status`` and ``change``.
 
-    ``floor``: what the truth table asks of the card is drawn besides what is due.
+    ``floor``: what the truth table asks of the card is drawn besides what is due. ``odd``: a device is slower than its like.
     """
 
     heading: str
@@ -47,6 +47,7 @@ class Card:
     note: str = ""
     legend: Sequence[Legend] = ()
     floor: bool = False
+    odd: bool = False
 
 
 def rates(host: HostReport) -> dict[str, list[Card]]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from control.report import cards, curves, sentences, values
+from control.report import cards, curves, fleet, sentences, values
 from control.report.compare import FASTER, SAME, SLOWER
 from control.report.model import HostReport, RunReport, area_of
 from control.report.words import AREAS, FACTS, fact, measured, place
@@ -56,6 +56,7 @@ def environment() -> Environment:
         since=sentences.since,
         rate_cards=cards.rates,
         endurances=curves.endurances,
+        kinds=fleet.kinds,
         fact=fact,
         measured=measured,
         place=place,

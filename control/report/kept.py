@@ -34,7 +34,7 @@ class Seen:
 
     @property
     def counts(self) -> bool:
-        """Whether it says how the host is. A run that had no need to check it says nothing."""
+        """Whether it says how the host is. A run that had no need to check it, or looked at a part alone, says nothing."""
         return self.checked or self.level == "failed"
 
 

@@ -35,6 +35,7 @@ class Line:
     kind: str
     points: Sequence[Point]
     dots: bool = True
+    joined: bool = True
 
 
 def level(kind: str, value: float, start: float, end: float) -> Line:
@@ -47,6 +48,12 @@ def over_runs(lines: Sequence[Line], dates: Sequence[str], said: str) -> Markup:
     labels = [{"value": at, "label": date} for at, date in enumerate(dates)]
     shown = labels if len(labels) < 2 else [labels[0], labels[-1]]
     return _drawn(lines, shown, said, margin=AROUND)
+
+
+def in_order(lines: Sequence[Line], said: str) -> Markup:
+    """Points from the lowest to the highest."""
+    last = max((point.x for line in lines for point in line.points if line.dots), default=0.0)
+    return _drawn(lines, [{"value": 0, "label": "slowest"}, {"value": last, "label": "fastest"}], said, margin=AROUND)
 
 
 def over_time(lines: Sequence[Line], said: str) -> Markup:
@@ -81,7 +88,7 @@ def _drawn(lines: Sequence[Line], labels: list[dict[str, Any]], said: str, margi
     )
     chart.x_labels = labels
     for line in lines:
-        chart.add(line.kind, [_value(point) for point in line.points], show_dots=line.dots)
+        chart.add(line.kind, [_value(point) for point in line.points], show_dots=line.dots, stroke=line.joined)
     chart.add_xml_filter(_bare([line.kind for line in lines], said))
     return Markup(re.sub(r"\d+\.\d{2,}", lambda match: f"{float(match[0]):.1f}", chart.render()))
 

@@ -36,7 +36,7 @@ def _host(host: HostReport) -> dict[str, Any]:
         "level": verdict.level,
         "words": verdict.words,
         "reason": verdict.reason,
-        "checked": host.results is not None,
+        "checked": host.results is not None and not host.only,
         "depth": host.level,
         "gpus": gpus(host),
         "since": since(host.comparison) if host.comparison else "",

@@ -82,8 +82,10 @@ def _unproven(host: HostReport) -> str:
         # Without a PyTorch for the GPU a model in its memory is what there is; in whose, nobody says.
         held = any(f"generate.{row['name']}.residency" in passed for row in services if row.get("gpu"))
         return "" if held and len(gpus) == 1 else "without a PyTorch for them no check can show that its GPUs compute"
+    # A card that is partitioned is as many devices as it has parts.
+    devices = [gpu for gpu in gpus for _ in range(gpu.get("parts") or 1)]
     shown = {int(match[1]) for match in map(_ON_GPU.match, passed) if match}
-    missing = [f"GPU {index} ({gpu['name']})" for index, gpu in enumerate(gpus) if index not in shown]
+    missing = [f"GPU {index} ({gpu['name']})" for index, gpu in enumerate(devices) if index not in shown]
     why = next((result.why for result in host.of(UNVERIFIABLE) if _ON_GPU.match(result.id)), "")
     return f"no check has computed anything on {' and '.join(missing)}{f': {why}' if why else ''}" if missing else ""
 

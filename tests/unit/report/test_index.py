@@ -89,6 +89,20 @@ def test_a_run_that_had_no_need_to_check_a_host_says_nothing_of_it(tmp_path: Pat
     assert len(index.strip("gpu01", kept.runs(tmp_path))) == 2
 
 
+@pytest.mark.parametrize(("failed", "level"), [(False, "certified"), (True, "failed")])
+def test_a_run_of_some_checks_alone_says_something_only_where_one_fails(tmp_path: Path, failed: bool, level: str) -> None:
+    site_folder.write(tmp_path, site_folder.EARLIER[-2:])
+    later = site_folder.write(tmp_path, ("2026-11-25T070000.000Z",))
+    results = later / "results/gpu01.json"
+    document = json.loads(results.read_text()) | {"only": ["torch"]}
+    if failed:
+        document["results"][0].update(status="fail", why="w", next="n")
+    results.write_text(json.dumps(document))
+    for folder in (*(tmp_path / stamp for stamp in site_folder.EARLIER[-2:]), later):
+        report.write(folder)
+    assert kept.last_seen(kept.runs(tmp_path))["gpu01"][1].level == level
+
+
 def test_a_host_that_is_out_of_reach_now_is_last_seen_so(tmp_path: Path) -> None:
     run = run_folder.write(tmp_path / run_folder.STARTED)
     report.write(run)

@@ -48,9 +48,9 @@ STAND_IN = Result("containers.ollama.image", PASS, {"image": "ollama", "STAND-IN
 OPEN = Result("access.alice.opens.kfd", UNVERIFIABLE, None, "ok", "only root can start a process as another user")
 
 
-def planned(gpus: int = 1, torch: bool = True, ollama_on_gpu: bool = True) -> dict[str, Any]:
+def planned(gpus: int = 1, torch: bool = True, ollama_on_gpu: bool = True, parts: int = 1) -> dict[str, Any]:
     expected = {
-        "gpus": [{"pci": f"0000:0{at + 3}:00.0", "name": "Radeon RX 6600"} for at in range(gpus)],
+        "gpus": [{"pci": f"0000:0{at + 3}:00.0", "name": "Radeon RX 6600", "parts": parts} for at in range(gpus)],
         "torch": [{"where": "host", "python": "python3", "gpu": gpus > 0}] if torch else [],
         "services": [{"name": "ollama", "url": "", "image": "", "gpu": ollama_on_gpu, "model": "tiny:1b"}],
     }
@@ -79,6 +79,11 @@ CARE: dict[str, tuple[dict[str, Any], str, str]] = {
     "no plan": ({"plan": {}}, NOT, "what was planned for this host is not known"),
     "nothing computed": ({"results": (PASSED, ON_CPU)}, NOT, "no check has computed anything on GPU 0 (Radeon RX 6600)"),
     "one GPU of two": ({"plan": planned(2)}, NOT, "no check has computed anything on GPU 1 (Radeon RX 6600)"),
+    "a part of a card": (
+        {"plan": planned(parts=2)},
+        NOT,
+        "no check has computed anything on GPU 1 (Radeon RX 6600)",
+    ),
     "a GPU that is open": (
         {"results": (PASSED, replace(ON_GPU, status=UNVERIFIABLE, why="the driver is busy"))},
         NOT,
