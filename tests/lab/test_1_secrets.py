@@ -154,13 +154,13 @@ def test_what_cannot_be_made_anew_is_refused(fleet: Fleet) -> None:
 
 def test_the_sites_other_value_takes_the_place_of_the_one_before(fleet: Fleet) -> None:
     host = fleet.debian12
-    path = host_variables(host, "services_secrets: {jupyter: {token: of-the-site-now-and-plain}}")
+    path = host_variables(host, "services_secrets: {jupyter: {token: of-the-site-now-and-plain-to-read}}")
     try:
         plan = gpuhost("plan", "--site", SITE, "--host", host.name, "--json")
         assert plan.document["hosts"][host.name]["due"]["services"] == "the site gives other secrets: jupyter/token"
         done = gpuhost("up", "--site", SITE, "--host", host.name, "--json")
         assert (done.code, list(done.document["hosts"][host.name]["due"])) == (0, ["services", "verify"]), done.text
-        assert jupyter(host, "of-the-site-now-and-plain") == 200
+        assert jupyter(host, "of-the-site-now-and-plain-to-read") == 200
         assert json.dumps(done.document).count("of-the-site-now") == 0
     finally:
         path.unlink()

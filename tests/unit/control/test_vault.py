@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,15 @@ from control.inventory import BadInputError
 from control.passwords import Passwords
 
 PASSWORD = "hunter22"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_password_is_configured() -> Iterator[None]:
+    """Whoever runs the tests may have told Ansible of a password: here the test alone says which there is."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in vault.CONFIGURED:
+            patch.delenv(name, raising=False)
+        yield
 
 
 def closed(text: str) -> str:
