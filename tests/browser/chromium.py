@@ -81,8 +81,10 @@ class Page:
         """Show a file in a window of that many CSS pixels, or as it is printed; it has loaded when this returns."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self._call("Emulation.setDeviceMetricsOverride", **metrics)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._call("Emulation.setEmulatedMedia", media=media, features=[scheme])
+        # Without motion, so that a click does not aim at what is still scrolling.
+        wishes = {"prefers-color-scheme": "dark" if dark else "light", "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in wishes.items()]
+        self._call("Emulation.setEmulatedMedia", media=media, features=features)
         before = self._loads
         self._call("Page.navigate", url=path.as_uri())
         self._until_loaded(before)
