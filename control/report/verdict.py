@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from control.report.values import count
 from verify.compute import levels
 from verify.result import FAIL, PASS, UNVERIFIABLE
 
@@ -95,16 +96,12 @@ def _with_care(host: HostReport) -> Verdict:
     notes = []
     if open_ := host.of(UNVERIFIABLE):
         [(reason, _)] = Counter(result.why for result in open_).most_common(1)
-        notes.append(f"{_count(len(open_), 'check')} could not be verified here ({reason})")
+        notes.append(f"{count(len(open_), 'check')} could not be verified here ({reason})")
     if host.drift and not host.due:
-        notes.append(f"{_count(len(host.drift), 'thing')} changed since the host was sealed")
+        notes.append(f"{count(len(host.drift), 'thing')} changed since the host was sealed")
     if warned := [finding for finding in host.findings if finding.get("level") == "warn"]:
-        notes.append(f"{_count(len(warned), 'warning')} ({warned[0]['seen']})")
+        notes.append(f"{count(len(warned), 'warning')} ({warned[0]['seen']})")
     if notes:
         return Verdict("warnings", words.replace("certified", "certified with warnings", 1), "; ".join(notes))
     depth = f", in {_DEPTH[host.level]}" if host.level in _DEPTH else ""
-    return Verdict("certified", words, f"all {len(host.results or ())} checks passed{depth}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return Verdict("certified", words, f"all {count(len(host.results or ()), 'check')} passed{depth}")

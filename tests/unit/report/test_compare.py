@@ -154,6 +154,45 @@ def test_a_rate_is_compared_with_the_last_run_that_measured_it() -> None:
     assert found.previous is newest
 
 
+FORMATS = [f"rate.host.gpu0.gemm_{width}" for width in ("float64", "float32", "float16", "bfloat16")]
+
+
+def ran_with(run: str, *ids: str) -> Past:
+    return past(run, results=[measured(20.0, id) for id in ids])
+
+
+@pytest.mark.parametrize(
+    ("newer", "expected"),
+    [(FORMATS[:2], "newer"), (FORMATS[:1], "older"), (["rate.host.gpu9.memory", *FORMATS[:1]], "older")],
+)
+def test_the_run_that_measured_half_of_the_rates_or_more_is_the_one_to_compare_with(newer: list[str], expected: str) -> None:
+    last, older, quick = ran_with("newer", *newer), ran_with("older", *FORMATS), past("quick")
+    found = host(*(measured(20.0, id) for id in FORMATS), previous=quick, measured=(last, older)).comparison
+    assert found is not None
+    assert found.previous.run == expected
+
+
+def test_without_rates_of_its_own_a_run_is_compared_with_the_last_one() -> None:
+    found = host(Result("a.b", PASS), previous=past("quick"), measured=(ran_with("older", *FORMATS),)).comparison
+    assert found is not None
+    assert found.previous.run == "quick"
+
+
+@pytest.mark.parametrize(("before", "now"), [(0.0, 20.0), (20.0, 0.0)])
+def test_a_rate_of_nothing_has_no_ratio(before: float, now: float) -> None:
+    then = past(results=[measured(before)])
+    found = host(measured(now), previous=then, measured=(then,)).comparison
+    assert found is not None
+    assert found.rates == ()
+
+
+def test_less_than_one_is_a_rate() -> None:
+    then = past(results=[measured(0.8)])
+    found = host(measured(0.4), previous=then, measured=(then,)).comparison
+    assert found is not None
+    assert [one.ratio for one in found.rates] == [0.5]
+
+
 def test_a_rate_in_another_unit_is_another_rate() -> None:
     before = past(results=[measured(20.0, unit="GB/s")])
     found = host(measured(20.0), previous=before, measured=(before,)).comparison

@@ -12,6 +12,7 @@ from control.report import cards, curves, plots
 from control.report.cards import Card
 from control.report.model import HostReport, RunReport
 from control.report.plots import Line, Point, level, over_runs, over_time
+from control.report.rates import Rate
 from control.report.values import short
 from tests.unit.checks import measured
 from tests.unit.report import site_folder
@@ -152,6 +153,24 @@ def test_a_card_shows_the_worst_device_and_each_over_all_runs(site_report: RunRe
     assert len(series(one.plot, "due")) == 2  # the line, and the layer of points without any
 
 
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [
+        ([(20.0, 16.0, PASS), (19.0, 16.0, PASS)], 1),
+        ([(20.0, 16.0, FAIL), (19.0, 16.0, PASS)], 0),
+        ([(20.0, 19.0, PASS), (18.0, 9.0, PASS)], 0),  # nearer to what is due of it
+        ([(20.0, None, PASS), (19.0, None, PASS)], 1),
+        ([(19.0, None, PASS), (20.0, None, PASS)], 0),
+        ([(20.0, None, PASS), (19.0, 18.0, PASS)], 0),  # of which nothing says that it is well
+    ],
+)
+def test_of_several_devices_the_worst_is_shown(rates: list[tuple[float, float | None, str]], expected: int) -> None:
+    found = [
+        Rate(f"rate.host.gpu{at}.memory", value, "GB/s", status, due=due) for at, (value, due, status) in enumerate(rates)
+    ]
+    assert cards.worst(found) is found[expected]
+
+
 def test_the_floor_of_a_card_is_drawn_beside_what_is_due(site_report: RunReport) -> None:
     found = cards.rates(host(site_report, "gpu01"))["on the host"]
     drawn = card(found, "Products in float16")
@@ -164,6 +183,36 @@ def test_the_floor_of_a_card_is_drawn_beside_what_is_due(site_report: RunReport)
     assert floor > due  # 58.5 is below 83.2
     assert not card(found, "Products in float64").floor
     assert not any(one.floor for one in cards.rates(host(site_report, "gpu03"))["on the host"])
+
+
+@pytest.mark.parametrize(("due", "drawn"), [(58.5, False), (58.6, False), (70.0, True), (None, True)])
+def test_a_floor_that_is_what_is_due_is_drawn_once(due: float | None, drawn: bool) -> None:
+    wanted = {"at_least": due, "unit": "TFLOP/s", "source": "RVS"} if due else "a rate to compare with"
+    result = Result("rate.host.gpu0.gemm_float16", PASS, {"value": 105.0, "unit": "TFLOP/s"}, wanted)
+    plan = {"roles": {"verify": {"expected": {"gpus": [{"pci": "0", "name": "X", "rates": {"gemm_float16": 65}}]}}}}
+    [one] = cards.rates(HostReport("gpu01", results=(result,), plan=plan))["on the host"]
+    assert one.floor == drawn
+    assert bool(series(one.plot, "floor")) == drawn
+    for kind in ["due"] * bool(due) + ["floor"] * drawn:
+        (left, _), (right, _) = path(one.plot, kind)
+        assert right - left > 100  # over the whole width
+
+
+@pytest.mark.parametrize(
+    ("id", "gpus"),
+    [
+        ("rate.host.gpu0.gemm_float16", [("X", 65), ("Y", 65)]),  # whose it is, its id does not say
+        ("rate.host.cpu.gemm_float16", [("X", 65)]),
+        ("peers.host.gpu0.gemm_float16", [("X", 65)]),
+        ("rate.host.gpu0.gemm_float64", [("X", 65)]),
+    ],
+)
+def test_a_floor_is_drawn_only_where_it_is_that_of_the_card(id: str, gpus: list[tuple[str, float]]) -> None:
+    planned = [{"pci": str(at), "name": name, "rates": {"gemm_float16": rate}} for at, (name, rate) in enumerate(gpus)]
+    plan = {"roles": {"verify": {"expected": {"gpus": planned}}}}
+    result = Result(id, PASS, {"value": 105.0, "unit": "TFLOP/s"}, None)
+    [one] = cards.rates(HostReport("gpu01", results=(result,), plan=plan))["on the host"]
+    assert not one.floor
 
 
 def test_a_rate_with_nothing_to_compare_with_says_so() -> None:

@@ -48,11 +48,13 @@ STAND_IN = Result("containers.ollama.image", PASS, {"image": "ollama", "STAND-IN
 OPEN = Result("access.alice.opens.kfd", UNVERIFIABLE, None, "ok", "only root can start a process as another user")
 
 
-def planned(gpus: int = 1, torch: bool = True, ollama_on_gpu: bool = True, parts: int = 1) -> dict[str, Any]:
+def planned(
+    gpus: int = 1, torch: bool = True, ollama_on_gpu: bool = True, parts: int = 1, model: str = "tiny:1b"
+) -> dict[str, Any]:
     expected = {
         "gpus": [{"pci": f"0000:0{at + 3}:00.0", "name": "Radeon RX 6600", "parts": parts} for at in range(gpus)],
         "torch": [{"where": "host", "python": "python3", "gpu": gpus > 0}] if torch else [],
-        "services": [{"name": "ollama", "url": "", "image": "", "gpu": ollama_on_gpu, "model": "tiny:1b"}],
+        "services": [{"name": "ollama", "url": "", "image": "", "gpu": ollama_on_gpu, "model": model}],
     }
     return {"roles": {"verify": {"expected": expected}}}
 
@@ -61,17 +63,46 @@ WARNING = {"id": "GH-X", "level": "warn", "seen": "the BIOS is old", "why": "w",
 DRIFT = {"role": "rocm", "item": "file:/x", "difference": "changed"}
 CERTIFIED, WARNED, NOT = "certified", "certified with warnings", "not certified"
 
+REFUSED = {"id": "GH-Y", "level": "refuse", "seen": "no room on /", "why": "w", "next": "n"}
+BROKEN = Result("rocm.rocminfo.runs", FAIL, "hangs", "ends", "rocminfo hangs", "look")
+ANSWERED = Result("generate.ollama.text", PASS, "a text", "a text")
+
 CARE: dict[str, tuple[dict[str, Any], str, str]] = {
     "all passed": ({}, CERTIFIED, "all 2 checks passed"),
     "quick": ({"level": "quick"}, CERTIFIED, "in a quick look"),
-    "for the CPU": ({"plan": planned(0), "results": (ON_CPU,)}, "certified, for the CPU alone", "all 1 checks passed"),
+    "for the CPU": ({"plan": planned(0), "results": (ON_CPU,)}, "certified, for the CPU alone", "all 1 check passed"),
+    "a CPU of which PyTorch alone is planned": (
+        {"plan": planned(0, model=""), "results": (PASSED, ON_CPU)},
+        "certified, for the CPU alone",
+        "all 2 checks passed",
+    ),
+    "a CPU of which Ollama alone is planned": (
+        {"plan": planned(0, torch=False), "results": (PASSED, ANSWERED)},
+        "certified, for the CPU alone",
+        "all 2 checks passed",
+    ),
+    "a CPU on which nothing is to compute": (
+        {"plan": planned(0, torch=False, model=""), "results": (PASSED,)},
+        "certified, for the CPU alone",
+        "all 1 check passed",
+    ),
     "one open": ({"results": (ON_GPU, OPEN)}, WARNED, "1 check could not be verified here (only root"),
+    "several open, for two reasons": (
+        {"results": (OPEN, replace(OPEN, why="no time"), replace(OPEN, why="no time"), ON_GPU)},
+        WARNED,
+        "3 checks could not be verified here (no time)",
+    ),
+    "a note": ({"findings": ({**WARNING, "level": "note"},)}, CERTIFIED, "passed"),
     "a warning": ({"findings": (WARNING,)}, WARNED, "1 warning (the BIOS is old)"),
     "drift": ({"drift": (DRIFT,)}, WARNED, "1 thing changed"),
     "drift that this run mended": ({"drift": (DRIFT,), "due": ("rocm",)}, CERTIFIED, "passed"),
     "Ollama alone": ({"plan": planned(torch=False), "results": (IN_VRAM,)}, CERTIFIED, "passed"),
     "a stand-in": ({"results": (ON_GPU, STAND_IN)}, "works as far as can be seen — STAND-IN", "not the real images"),
     "simulated": ({"simulated": True}, "works as far as can be seen without a GPU — SIMULATED", "nothing here proves"),
+    "one check failed": ({"results": (ON_GPU, BROKEN)}, NOT, "rocminfo hangs"),
+    "two checks failed": ({"results": (BROKEN, replace(BROKEN, why="other"))}, NOT, "rocminfo hangs, and 1 more"),
+    "refused": ({"status": "refused", "findings": (WARNING, REFUSED)}, NOT, "refused: no room on /"),
+    "refused without a word": ({"status": "refused", "findings": (WARNING,)}, NOT, "the run ended with: refused"),
     "a step failed": ({"status": "failed"}, NOT, "the run ended with: failed"),
     "nothing run": ({"results": None}, "not verified", "`gpuhost verify` runs them"),
     "no check": ({"results": ()}, NOT, "no check could be verified here"),
@@ -101,6 +132,16 @@ CARE: dict[str, tuple[dict[str, Any], str, str]] = {
         "without a PyTorch",
     ),
     "a CPU that computed nothing": ({"plan": planned(0), "results": (PASSED,)}, NOT, "no check has computed anything here"),
+    "an Ollama that computed nothing": (
+        {"plan": planned(0, torch=False), "results": (PASSED,)},
+        NOT,
+        "no check has computed anything here",
+    ),
+    "a PyTorch that computed nothing": (
+        {"plan": planned(0, model=""), "results": (PASSED,)},
+        NOT,
+        "no check has computed anything here",
+    ),
 }
 
 
@@ -110,6 +151,7 @@ def test_what_is_no_proof_never_reads_as_certified(case: str) -> None:
     verdict = HostReport("gpu01", **{"plan": planned(), "results": (PASSED, ON_GPU), **facts}).verdict
     assert verdict.words == words
     assert reason in verdict.reason
+    assert (", and " in verdict.reason) == (case == "two checks failed")
     assert verdict.level in LEVELS
     # The word stands alone only where it is meant.
     assert verdict.words.startswith("certified") == (verdict.level in ("certified", "warnings"))
