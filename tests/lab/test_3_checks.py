@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
+from tests.lab import remade
 from tests.lab.conftest import SITE, Fleet, LabHost, gpuhost
 
 pytestmark = pytest.mark.lab
@@ -22,6 +24,14 @@ BREAKS = [
         "ollama is not running",
         ("services.ollama.", "wiring.", "generate.ollama.", "containers.ollama."),
         id="ollama stopped",
+    ),
+    pytest.param(
+        "docker stop gpuhost-jupyter",
+        "docker start gpuhost-jupyter",
+        "containers.jupyter.running",
+        "jupyter is not running",
+        ("services.jupyter.", "wiring.jupyter.", "torch.gpuhost-jupyter.", "containers.jupyter."),
+        id="jupyter stopped",
     ),
     pytest.param(
         "docker pause gpuhost-ollama",
@@ -149,6 +159,79 @@ def test_exactly_the_right_check_turns_red(
     changed = {one for one, row in results.items() if row["status"] != before[one]["status"]} - {id}
     assert all(one.startswith(follow) for one in changed) if follow else not changed
     assert all(results[one]["why"].startswith(f"follows from {id}: ") for one in changed)
+
+
+#: Two consumers that are wired otherwise than planned, at once: what each is made with, and the check that names it.
+NO_DEVICES = ("host['Devices'] = []", "devices", "without the planned ones {} runs on the CPU at about a tenth of")
+NO_GROUPS = ("host['GroupAdd'] = []", "groups", "runs with the groups none: only the numbers of the groups that")
+STALE = ("env.append('HSA_OVERRIDE_GFX_VERSION=11.0.1')", "override", "HSA_OVERRIDE_GFX_VERSION")
+MISWIRED = [(NO_DEVICES, STALE), (NO_GROUPS, NO_DEVICES), (STALE, NO_GROUPS)]
+
+
+@pytest.mark.parametrize(("ollama", "jupyter"), MISWIRED, ids=[f"{a[1]}, {b[1]}" for a, b in MISWIRED])
+def test_a_consumer_that_is_wired_otherwise_is_named(
+    fleet: Fleet, before: dict[str, dict[str, Any]], ollama: tuple[str, str, str], jupyter: tuple[str, str, str]
+) -> None:
+    wrong = {"ollama": ollama, "jupyter": jupyter}
+    try:
+        for name, (change, _, _) in wrong.items():
+            remade.make(fleet.debian13, f"gpuhost-{name}", change)
+        fleet.debian13.run(ALL_WELL)
+        code, results = verify(fleet.debian13)
+    finally:
+        for name in wrong:
+            remade.back(fleet.debian13, f"gpuhost-{name}")
+        fleet.debian13.run(ALL_WELL)
+    assert code == 15
+    assert red(results) == {f"containers.{name}.{property}" for name, (_, property, _) in wrong.items()}
+    for name, (_, property, words) in wrong.items():
+        assert words.format(name) in results[f"containers.{name}.{property}"]["why"]
+    changed = {one for one, row in results.items() if row["status"] != before[one]["status"]} - red(results)
+    assert all(results[one]["why"].startswith("follows from containers.") for one in changed)
+    # What follows is about the same container.
+    assert all(one.split(".")[1].removeprefix("gpuhost-") in results[one]["why"] for one in changed)
+
+
+def speed(host: LabHost) -> dict[str, Any]:
+    """What a look at Ollama's speed alone gives."""
+    done = gpuhost("verify", "--site", SITE, "--host", host.name, "--only", "speed", "--json")
+    assert done.code == 0, done.text
+    return {row["id"]: row for row in done.document["hosts"][host.name]["results"]}
+
+
+def test_ollama_that_is_slowed_is_measured_and_with_a_simulated_gpu_proves_nothing(fleet: Fleet) -> None:
+    usual = speed(fleet.debian13)
+    fleet.debian13.run("docker update --cpus 0.3 gpuhost-ollama")
+    try:
+        slowed = speed(fleet.debian13)
+    finally:
+        fleet.debian13.run(f"docker update --cpus {os.cpu_count()} gpuhost-ollama")
+    for found in (usual, slowed):
+        assert set(found) == {"speed.ollama.tokens", "speed.ollama.prompt"}
+        assert {row["status"] for row in found.values()} == {"unverifiable"}
+        assert all("stand-in" in row["why"] or "simulated" in row["why"] for row in found.values())
+    rates = [found["speed.ollama.tokens"]["seen"]["value"] for found in (usual, slowed)]
+    assert rates[1] < 0.7 * rates[0], rates
+
+
+#: What needs neither PyTorch nor a model: everything that is looked at, and not computed.
+LOOKING = "system,access,driver,health,rocm,containers,services,wiring"
+
+
+def test_a_hundred_checks_cost_one_connection_and_two_seconds(fleet: Fleet) -> None:
+    host = fleet.debian13
+    host.run("true")
+    began = host.run("date +%s.%N").strip()
+    done = gpuhost("verify", "--site", SITE, "--host", host.name, "--only", LOOKING, "--json")
+    assert done.code == 0, done.text
+    logins = host.run(f"journalctl -u ssh --since @{began} --no-pager | grep -c 'Accepted publickey'", check=False)
+    assert int(logins) <= 1, "one connection, or that of the command before"
+    found = done.document["hosts"][host.name]
+    assert len(found["results"]) >= 100
+    seconds = sorted(float(host.run(f"cd /opt/gpuhost && python3 -m verify run --json {LOOKING.replace(',', ' ')} | "
+                                    "python3 -c 'import json, sys; print(json.load(sys.stdin)[\"duration_s\"])'"))
+                     for _ in range(3))  # fmt: skip
+    assert seconds[0] < 2, seconds
 
 
 def test_nothing_about_a_simulated_gpu_reads_as_a_pass(before: dict[str, dict[str, Any]]) -> None:

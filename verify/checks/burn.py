@@ -47,9 +47,20 @@ def judge_measure(name: str, where: str, seen: dict[str, Any], against: dict[str
             f"{seen['wrong_cells']} cells of memory came out otherwise than the first time: it makes errors once it is warm."
         )
         return Judged(False, shown, wanted, why, "Take the card out of use; look at its temperatures, power and clocks.")
+    if lost := {kind: count for kind, count in seen["errors"].items() if count > 0}:
+        counted = " and ".join(f"{count} errors of its {kind}" for kind, count in lost.items())
+        why = f"Within {minutes} of load {where} the card counted {counted} that nothing could repair."
+        return Judged(False, shown, wanted, why, "Take the card out of use; sudo dmesg | grep -iE 'amdgpu|aer'")
     hottest = ", ".join(f"{key} {value:g}" for key, value in seen["highest"].items())
     why = (
         f"After {minutes} of load {where}, products reach {figure(seen['late'])} {seen['unit']} and at the beginning they "
         f"reached {figure(seen['early'])}: the card slows itself down{f' (highest: {hottest})' if hottest else ''}."
+        f"{_held_down(seen)}"
     )
     return Judged(seen["late"] >= least, shown, wanted, why, COOL)
+
+
+def _held_down(seen: dict[str, Any]) -> str:
+    """What the firmware names as the reason, where it does."""
+    said = ", ".join(f"{reason} in {part:.0%} of the time" for reason, part in seen["throttled"].items())
+    return f" Held down by {said}." if said else ""

@@ -26,6 +26,7 @@ WHAT = {
     "memory": "its own memory",
     "to_device": "transfers to the device",
     "from_device": "transfers from the device",
+    "link": "the link to the host",
     "launch": "launches of small kernels",
 }
 
@@ -43,7 +44,8 @@ def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
 def names(device: dict[str, Any]) -> list[str]:
     """What is measured on a device."""
     formats = list(dict.fromkeys([*FLOATS, *(device.get("formats") or ())]))
-    return [name for name, _ in rate.measures(None, SimpleNamespace(describe=lambda: {"formats": formats}), 1)]
+    stub = SimpleNamespace(kind=device.get("kind", "gpu"), describe=lambda: {"formats": formats})
+    return [name for name, _ in rate.measures(None, stub, 1)]
 
 
 def judge_measure(name: str, where: str, seen: dict[str, Any], against: dict[str, Any]) -> Judged:
@@ -52,6 +54,8 @@ def judge_measure(name: str, where: str, seen: dict[str, Any], against: dict[str
     if "raised" in seen:
         said = str(seen["raised"])
         return work.missing(what, name, said, against["device"]) or work.raised(f"Timing {what}", where, said)
+    if name == "link":
+        return _at_work(where, seen["link"])
     dues = [_floor(name, against), _link(name, seen), history(name, against)]
     return compared(f"{what[0].upper()}{what[1:]} {where} reach", seen, [due for due in dues if due])
 
@@ -97,6 +101,22 @@ def _link(name: str, seen: dict[str, Any]) -> Due | None:
     why = f"The link at {link['at']} runs at {text}, which carries {figure(link['gb_s'])} GB/s."
     step = "sudo lspci -vv shows each link (LnkSta); an IOMMU that translates slows transfers: `iommu=pt` lets GPUs pass."
     return Due(OF_LINK * link["gb_s"], f"half of {text}", why, step)
+
+
+def _at_work(where: str, link: dict[str, Any] | None) -> Judged:
+    """Speed and width of the narrowest link under load, beside what both of its ends could."""
+    if link is None:
+        return Judged(
+            None, None, "a link", f"the system does not show a link {where}: it is a virtual function, or on no bus", ""
+        )
+    shown, could = f"{link['gt_s']:g} GT/s x{link['lanes']}", f"{link['could_gt_s']:g} GT/s x{link['could_lanes']}"
+    why = (
+        f"Under load the link at {link['at']} on the way to the device {where} runs at {shown}, and both of its ends could "
+        f"{could}: models load, and GPUs exchange data, slower by as much."
+    )
+    step = "Look in the BIOS for the speed of that slot (Auto, or its generation), reseat the card, try without a riser."
+    ok = link["gt_s"] >= link["could_gt_s"] and link["lanes"] >= link["could_lanes"]
+    return Judged(ok, shown, could, why, step)
 
 
 def history(name: str, against: dict[str, Any]) -> Due | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -23,7 +24,8 @@ CELLS, CPU_CELLS = 1 << 25, 1 << 20
 def endurance(torch: Any, device: Any, seconds: float) -> Seen:
     """Rounds of the same product until the time is over: its rate, and that no bit of its result ever changes.
 
-    ``series`` holds ``{"s", "value", and what the sensors say}``, thinned to :data:`POINTS`.
+    ``series`` holds ``{"s", "value", and what the sensors say}``, thinned to :data:`POINTS`; ``throttled`` in what part of
+    the rounds which limit held the clocks down; ``errors`` what the card and its links counted meanwhile.
     """
     cpu = device.kind == "cpu"
     n = rate.CPU_SIDE if cpu else rate.SIDE
@@ -35,6 +37,8 @@ def endurance(torch: Any, device: Any, seconds: float) -> Seen:
     once = max(device.time(lambda: a @ a), 1e-7)
     times = max(1, round((CPU_ROUND_SECONDS if cpu else ROUND_SECONDS) / once))
     pci, began = device.describe().get("pci"), time.monotonic()
+    held_down: Counter[str] = Counter()
+    errors = sensors.errors(pci)
     seen: Seen = {"rounds": 0, "wrong_products": 0, "wrong_cells": 0, "unit": "TFLOP/s", "side": n, "series": []}
     while not seen["series"] or time.monotonic() - began < seconds:
         took = device.time(lambda: a @ a, times)
@@ -42,9 +46,14 @@ def endurance(torch: Any, device: Any, seconds: float) -> Seen:
         seen["wrong_cells"] += int((held != words).sum())
         held.copy_(words)
         seen["rounds"] += 1
+        held_down.update(sensors.throttled(pci))
         at = time.monotonic() - began
         seen["series"].append({"s": round(at, 1), "value": 2.0 * n**3 / took / 1e12, **sensors.read(pci)})
-    return {**seen, **ends(seen["series"]), "series": thinned(seen["series"]), "seconds": round(time.monotonic() - began, 1)}
+    seen.update(ends(seen["series"]), series=thinned(seen["series"]), seconds=round(time.monotonic() - began, 1))
+    later = sensors.errors(pci)
+    seen["throttled"] = {reason: round(count / seen["rounds"], 2) for reason, count in held_down.items()}
+    seen["errors"] = {kind: later[kind] - count for kind, count in errors.items() if kind in later}
+    return seen
 
 
 def ends(series: list[dict[str, Any]]) -> Seen:

@@ -104,6 +104,20 @@ def transfer(torch: Any, device: Any, to_device: bool, seconds: float) -> Seen:
     return rated(size_of(here) / 1e9, "GB/s", samples, link=sensors.link(device.describe().get("pci")))
 
 
+def link(torch: Any, device: Any, seconds: float) -> Seen:
+    """The narrowest link to the host while it is at work, as the fastest that was seen: at rest links sleep."""
+    pci, found = device.describe().get("pci"), None
+    here = torch.zeros(TRANSFER_BYTES // 16, dtype=torch.float32, pin_memory=True)
+    there = torch.zeros_like(here, device=device.name)
+    end = time.monotonic() + max(0.5, seconds)
+    while time.monotonic() < end:
+        there.copy_(here, non_blocking=True)
+        now = sensors.link(pci)
+        found = max(filter(None, (found, now)), key=lambda one: one["gb_s"], default=None)
+        device.synchronize()
+    return {"link": found}
+
+
 def launch(torch: Any, device: Any, seconds: float) -> Seen:
     """Small kernels started one after the other, and one started and waited for; in launches a second, and microseconds."""
     small = torch.zeros(64, device=device.name)
@@ -134,4 +148,6 @@ def measures(torch: Any, device: Any, seconds: float) -> Iterator[tuple[str, Cal
     yield "memory", partial(memory, torch, device, share)
     yield "to_device", partial(transfer, torch, device, True, share)
     yield "from_device", partial(transfer, torch, device, False, share)
+    if device.kind == "gpu":
+        yield "link", partial(link, torch, device, share)
     yield "launch", partial(launch, torch, device, share)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..probes import links
+from ..parsers import gpu_metrics
+from ..probes import health, links
 from ..probes.gpus import PCI
 from ..probes.host import Host
 from ..probes.live import LiveGpu
@@ -26,3 +27,20 @@ def read(pci: str | None, host: Host | None = None) -> dict[str, Any]:
 def link(pci: str | None, host: Host | None = None) -> dict[str, Any] | None:
     """The link on the card's way to the processor that carries least; see :func:`verify.probes.links.links`."""
     return links.narrowest(pci, host or Host())
+
+
+def throttled(pci: str | None, host: Host | None = None) -> list[str]:
+    """What holds the card's clocks down now: ``power``, ``current``, ``temperature``, ``firmware``."""
+    host = host or Host()
+    return gpu_metrics.throttled(host.content(f"{PCI}/{pci}/gpu_metrics") or b"") if pci else []
+
+
+def errors(pci: str | None, host: Host | None = None) -> dict[str, int]:
+    """Errors counted so far that nobody repaired: of the card's memory, and of its way on the bus."""
+    host = host or Host()
+    if not pci or not host.exists(f"{PCI}/{pci}"):
+        return {}
+    memory = health.memory_errors(host, host.real(f"{PCI}/{pci}")) or {}
+    bus = health.bus_errors(host, links.way(pci, host)) or {}
+    counted = {"memory": sum(one.get("ue", 0) for one in memory.values())} if memory else {}
+    return {**counted, **({"bus": bus.get("fatal", 0) + bus.get("nonfatal", 0)} if bus else {})}

@@ -17,6 +17,21 @@ LAYOUTS = (
     (range(4, 9), {"junction": 4, "mem": 6, "power_w": 10, "load_percent": 12, "memory_load_percent": 14}),
 )
 
+#: Where version 1.3 (Radeon from RDNA 2 on, Instinct MI200) says what holds the clocks down, the same bits on every card.
+THROTTLERS_AT = 112
+#: From which bit on which kind of limit: Linux `drivers/gpu/drm/amd/pm/swsmu/inc/amdgpu_smu.h`, SMU_THROTTLER_*.
+THROTTLERS = ((0, 16, "power"), (16, 32, "current"), (32, 56, "temperature"), (56, 64, "firmware"))
+
+
+def throttled(data: bytes) -> list[str]:
+    """Which kinds of limits hold the clocks down now; empty where none does, or the table does not tell."""
+    if len(data) < THROTTLERS_AT + 8 or struct.unpack_from("<HBB", data)[1:] != (1, 3):
+        return []
+    bits = struct.unpack_from("<Q", data, THROTTLERS_AT)[0]
+    if bits == 2**64 - 1:
+        return []
+    return [name for begin, end, name in THROTTLERS if bits >> begin & (1 << (end - begin)) - 1]
+
 
 def parse(data: bytes) -> dict[str, int]:
     """Figures by name, those that the card measures; empty for a table of another kind, or one that is cut."""

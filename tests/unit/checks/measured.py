@@ -70,6 +70,8 @@ def rates(device: dict[str, Any] | None = None) -> dict[str, Any]:
     measured["memory"] = rated(200.0, "GB/s")
     measured["to_device"] = rated(25.0, "GB/s", link={**LINK})
     measured["from_device"] = rated(25.5, "GB/s", link={**LINK})
+    if (device or GPU)["kind"] == "gpu":
+        measured["link"] = {"link": {**LINK}}
     measured["launch"] = rated(200_000.0, "launches/s", microseconds=5.0, waited_microseconds=11.0)
     return outcome(measured, device)
 
@@ -79,7 +81,9 @@ def lasted(device: dict[str, Any] | None = None) -> dict[str, Any]:
     series = [{"s": float(at), "value": 20.0, "core_mhz": 2410, "power_w": 98.0} for at in range(0, 600, 2)]
     highest = {"core_mhz": 2410, "junction_c": 104.0, "power_w": 98.0}
     endurance = {"rounds": 300, "wrong_products": 0, "wrong_cells": 0, "unit": "TFLOP/s", "side": 8192, "series": series}
-    return outcome({"endurance": {**endurance, "early": 20.0, "late": 19.5, "highest": highest, "seconds": 600.0}}, device)
+    ends = {"early": 20.0, "late": 19.5, "highest": highest, "seconds": 600.0}
+    watched = {"throttled": {"power": 0.9}, "errors": {"memory": 0, "bus": 0}}
+    return outcome({"endurance": {**endurance, **ends, **watched}}, device)
 
 
 def between(device: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -91,7 +95,8 @@ def between(device: dict[str, Any] | None = None) -> dict[str, Any]:
 
 def earlier(part: str, came: dict[str, Any], *, where: str = "host", device: str = "gpu0") -> list[dict[str, Any]]:
     """A run of yesterday with the same rates, as the control node hands it in."""
-    found = {f"{part}.{where}.{device}.{name}": seen["value"] for name, seen in came["measured"].items()}
+    rates = {name: seen["value"] for name, seen in came["measured"].items() if "value" in seen}
+    found = {f"{part}.{where}.{device}.{name}": value for name, value in rates.items()}
     return [{"taken_at": "2026-11-21T08:00:00Z", "rates": found}]
 
 

@@ -159,7 +159,18 @@ SLOW = [
     ("from_device", 15.7, "at least 15.8 are due"),
     ("launch", 99_000.0, "at least 100000.0 are due"),
 ]
+SLOW_LINKS: list[tuple[dict[str, Any], str]] = [
+    (
+        {"gt_s": 8.0},
+        "Under load the link at 0000:03:00.0 on the way to the device on cuda:0 on the host runs at 8 GT/s x16, and",
+    ),
+    ({"lanes": 4}, "runs at 16 GT/s x4, and both of its ends could 16 GT/s x16: models load"),
+]
 RATE: list[Row] = [
+    *(
+        ("rate", instead("link", link={**measured.LINK, **changes}), "rate.host.gpu0.link", words, "BIOS")
+        for changes, words in SLOW_LINKS
+    ),
     *(("rate", of_measure(name, value=value), f"rate.host.gpu0.{name}", words, "") for name, value, words in SLOW),
     *(("rate", instead(name, raised=FAILED), f"rate.host.gpu0.{name}", FAILED, "dmesg") for name in rate.names({})),
 ]
@@ -169,6 +180,12 @@ BURN: list[Row] = [
         ({"wrong_products": 1}, "10.0 minutes of load on cuda:0 on the host, 1 of 300 products and 0 cells", "out of use"),
         ({"wrong_cells": 2}, "0 of 300 products and 2 cells of memory came out otherwise", "out of use"),
         ({"late": 15.9}, "products reach 15.9 TFLOP/s and at the beginning they reached 20.0: the card slows", "cooling"),
+        ({"late": 15.9}, "Held down by power in 90% of the time.", "cooling"),
+        (
+            {"errors": {"memory": 2, "bus": 1}},
+            "the card counted 2 errors of its memory and 1 errors of its bus that nothing",
+            "aer",
+        ),
         ({"late": 15.9}, "(highest: core_mhz 2410, junction_c 104, power_w 98)", "the power cap"),
     )
 ]
@@ -344,6 +361,24 @@ def test_what_a_simulated_gpu_cannot_show_is_said_once_for_each_gpu_and_place(pa
 def test_one_gpu_has_no_peers() -> None:
     assert judge("peers", healthy.seen("peers")) == {}
     assert judge("peers", {**healthy.seen("peers"), "simulated": True}) == {}
+
+
+def test_a_link_that_the_system_does_not_show_is_not_known() -> None:
+    seen = healthy.seen("rate")
+    instead("link", link=None)(seen)
+    result = judge("rate", seen)["rate.host.gpu0.link"]
+    assert result.status == UNVERIFIABLE
+    assert "it is a virtual function, or on no bus" in result.why
+
+
+def test_a_link_that_is_faster_than_its_port_says_is_fast_enough() -> None:
+    seen = healthy.seen("rate")
+    instead("link", link={**measured.LINK, "could_gt_s": 8.0, "could_lanes": 8})(seen)
+    assert judge("rate", seen)["rate.host.gpu0.link"].status == PASS
+
+
+def test_processors_have_no_link() -> None:
+    assert "link" not in rate.names({"kind": "cpu"})
 
 
 def test_half_filled_memory_says_nothing_of_the_rest() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.unit.monitor import trees
 from verify.compute import sensors
 from verify.probes import links
 from verify.probes.host import Host
@@ -94,6 +96,46 @@ def test_every_link_on_the_way_is_known_the_card_s_own_first(tmp_path: Path) -> 
     ]
     assert links.way(CARD, host) == list(NAVI)
     assert links.links(None, host) == []
+
+
+#: (1.3, bits) -> what holds the clocks down; the bits stand at byte 112.
+THROTTLED = [
+    (0, []),
+    (1, ["power"]),
+    (1 << 15 | 1 << 16, ["power", "current"]),
+    (1 << 36 | 1 << 31, ["current", "temperature"]),
+    (1 << 55 | 1 << 56, ["temperature", "firmware"]),
+    (2**64 - 1, []),
+]
+
+
+@pytest.mark.parametrize(("bits", "names"), THROTTLED)
+def test_what_holds_the_clocks_down_is_named(bits: int, names: list[str], tmp_path: Path) -> None:
+    host = tree(tmp_path, ("0000:00:01.0", CARD))
+    table = trees.metrics(1, 3, 120, {})[:112] + struct.pack("<Q", bits)
+    (tmp_path / "sys/bus/pci/devices" / CARD / "gpu_metrics").write_bytes(table)
+    assert sensors.throttled(CARD, host) == names
+
+
+@pytest.mark.parametrize("table", [b"", trees.metrics(1, 2, 120, {}), trees.metrics(2, 3, 120, {}), b"\0" * 119])
+def test_a_table_that_does_not_tell_names_nothing(table: bytes, tmp_path: Path) -> None:
+    host = tree(tmp_path, ("0000:00:01.0", CARD))
+    (tmp_path / "sys/bus/pci/devices" / CARD / "gpu_metrics").write_bytes(table)
+    assert sensors.throttled(CARD, host) == []
+    assert sensors.throttled(None, host) == []
+
+
+def test_errors_that_nobody_repaired_are_counted(tmp_path: Path) -> None:
+    host = tree(tmp_path, ("0000:00:01.0", CARD))
+    card = tmp_path / "sys/bus/pci/devices" / CARD
+    assert sensors.errors(CARD, host) == {}
+    (card / "ras").mkdir()
+    (card / "ras/umc_err_count").write_text("ue: 2\nce: 7\n")
+    (card / "aer_dev_fatal").write_text("TOTAL_ERR_FATAL 1\n")
+    (card / "aer_dev_nonfatal").write_text("TOTAL_ERR_NONFATAL 4\n")
+    (card / "aer_dev_correctable").write_text("TOTAL_ERR_COR 9\n")
+    assert sensors.errors(CARD, host) == {"memory": 2, "bus": 5}
+    assert sensors.errors(None, host) == {}
 
 
 def test_clock_power_and_temperatures_are_read(tmp_path: Path) -> None:

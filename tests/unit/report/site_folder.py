@@ -148,6 +148,8 @@ def _work(area: str, name: str, at: int, stamp: str, where: str) -> dict[str, An
     if area == "burn":
         came["measured"]["endurance"] = _endurance(card["gfx"], is_slow(name, at, stamp))
     for rate, seen in came["measured"].items() if area in ("rate", "peers") else ():
+        if "value" not in seen:
+            continue
         usual = (RATES[card["gfx"]] | OTHERS)[rate]
         # From run to run a card differs by a percent or so, and places and cards by less.
         wobble = 1 + 0.012 * math.sin(7 * len(stamp) + sum(map(ord, stamp + rate)) + at) - 0.004 * (where != "host")
@@ -167,7 +169,8 @@ def _endurance(gfx: str, slow: bool) -> dict[str, Any]:
         clocks = {"core_mhz": round(2480 * part), "memory_mhz": 1249, "power_w": round(338 * part, 1), "power_cap_w": 339.0}
         heat = {"edge_c": round(hot - 17, 1), "junction_c": round(hot, 1), "mem_c": round(hot - 9, 1)}
         series.append({"s": float(second), "value": usual * part * (1 + 0.004 * wave), **clocks, **heat})
-    counted = {"rounds": 200, "wrong_products": 0, "wrong_cells": 0, "unit": "TFLOP/s", "side": 8192}
+    counted: dict[str, Any] = {"rounds": 200, "wrong_products": 0, "wrong_cells": 0, "unit": "TFLOP/s", "side": 8192}
+    counted |= {"throttled": {"temperature": 0.4} if slow else {}, "errors": {"memory": 0}}
     return {**counted, **burn.ends(series), "series": burn.thinned(series), "seconds": 600.0}
 
 
