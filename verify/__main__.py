@@ -159,7 +159,9 @@ def lines(host: str, simulated: bool, results: list[Result]) -> list[str]:
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    """What was seen in a line; a curve is for the report."""
+    shown = {key: part for key, part in value.items() if key != "series"} if isinstance(value, dict) else value
+    return shown if isinstance(shown, str) else json.dumps(shown)
 
 
 def _snapshot(options: argparse.Namespace) -> int:
