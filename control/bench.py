@@ -1,7 +1,8 @@
 """How long whole commands take on hosts that are set up already, side by side in one run.
 
 What is compared: ``up`` (one round trip where nothing is due), ``up`` with every role run again, and the same
-playbook started by ``ansible-playbook`` with Ansible's own defaults instead of this repository's settings.
+playbook started by ``ansible-playbook`` with Ansible's own defaults instead of this repository's settings; and the checks
+of one host, all in one look, beside the same assertions made one by one by testinfra over ssh.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import os
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from control.paths import COMMON_INVENTORY, INVENTORY_DIR, PLAYBOOKS_DIR, ROOT
+
+#: What can be compared by itself.
+KINDS = UP, CHECKS = ("up", "checks")
 
 #: Ansible's own defaults (ansible-core 2.19, `ansible-config list`) where `ansible.cfg` here says otherwise.
 #: Environment variables win over that file, which must stay in force for the plugin paths.
@@ -30,11 +34,12 @@ ANSIBLE_DEFAULTS = {
 
 @dataclass(frozen=True)
 class Subject:
-    """A command to time. ``environment`` is added to this process's."""
+    """A command to time. ``environment`` is added to this process's; ``checks`` is how many assertions it makes."""
 
     name: str
     command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
+    checks: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Timing:
     name: str
     command: tuple[str, ...]
     seconds: tuple[float, ...]
+    checks: int = 0
 
     @property
     def median(self) -> float:
@@ -84,7 +90,8 @@ def measure(timed: Sequence[Subject], runs: int, run: Callable[[Subject], float]
         once(subject)
     rounds = [[once(subject) for subject in timed] for _ in range(runs)]
     return [
-        Timing(subject.name, subject.command, tuple(each[index] for each in rounds)) for index, subject in enumerate(timed)
+        Timing(subject.name, subject.command, tuple(each[index] for each in rounds), subject.checks)
+        for index, subject in enumerate(timed)
     ]
 
 
@@ -117,14 +124,17 @@ def summary(timings: Sequence[Timing]) -> list[dict[str, Any]]:
             "min_s": round(min(timing.seconds), 3),
             "max_s": round(max(timing.seconds), 3),
             "ratio": round(timing.median / first, 2),
+            **({"checks": timing.checks} if timing.checks else {}),
         }
         for timing in timings
     ]
 
 
-def as_json(timings: Sequence[Timing]) -> str:
-    """``{"schema": 1, "runs", "subjects": [...]}`` as :func:`summary` has them."""
-    return json.dumps({"schema": 1, "runs": len(timings[0].seconds), "subjects": summary(timings)}, indent=2)
+def as_json(compared: Mapping[str, Sequence[Timing]]) -> str:
+    """``{"schema": 1, "runs", "subjects": [...]}`` with the rows of :func:`summary`, each with its ``compared``."""
+    rows = [{"compared": kind, **row} for kind, timings in compared.items() for row in summary(timings)]
+    runs = max(len(timing.seconds) for timings in compared.values() for timing in timings)
+    return json.dumps({"schema": 1, "runs": runs, "subjects": rows}, indent=2)
 
 
 def as_table(timings: Sequence[Timing]) -> str:
@@ -132,9 +142,9 @@ def as_table(timings: Sequence[Timing]) -> str:
     rows = summary(timings)
     width = max(len(row["name"]) for row in rows)
     head = f"{'command':{width}}   median        min - max    ratio   ({len(timings[0].seconds)} runs each)"
-    lines = [f"{row['name']:{width}} {row['median_s']:7.2f} s {_span(row)} {row['ratio']:7.2f}" for row in rows]
-    return "\n".join([head, *lines])
+    return "\n".join([head, *(f"{row['name']:{width}} {_figures(row)}" for row in rows)])
 
 
-def _span(row: dict[str, Any]) -> str:
-    return f"{row['min_s']:7.2f} - {row['max_s']:5.2f} s"
+def _figures(row: dict[str, Any]) -> str:
+    checks = f"   {row['checks']} checks" if "checks" in row else ""
+    return f"{row['median_s']:7.2f} s {row['min_s']:7.2f} - {row['max_s']:5.2f} s {row['ratio']:7.2f}{checks}"

@@ -78,29 +78,38 @@ def lint(c: Context) -> None:
     help={
         "runs": "how often each command is timed, after one warm-up",
         "site": "the inventory; its hosts must be set up already (./gpuhost try makes the lab's)",
+        "what": "up or checks alone (default: both)",
         "json": "print the figures as JSON",
     },
 )
-def bench(c: Context, runs: int = 5, site: str = "lab", json: bool = False) -> None:
-    """Time `up` beside `up --full` and beside plain Ansible.
+def bench(c: Context, runs: int = 5, site: str = "lab", what: str = "", json: bool = False) -> None:
+    """Time `up` beside plain Ansible, checks beside testinfra.
 
-    The hosts must be set up already. Plain Ansible runs with its own defaults, not with this repository's.
+    The hosts must be set up already. Plain Ansible runs with its own defaults, not with this repository's; testinfra asks
+    the first host of the site, over ssh, for each thing that the checks found to hold.
     The commands take turns within each round, so that a slow minute of the machine hits all of them alike.
 
     Examples:
       ./gpuhost bench
-      ./gpuhost bench --runs 9 --json
+      ./gpuhost bench --what checks --runs 9 --json
     """
     from control import bench as benchmark
+    from control import benchchecks
     from control.exitcodes import ExitCode
 
+    if what not in ("", *benchmark.KINDS):
+        raise Exit(f"gpuhost: --what is {what}, must be one of {', '.join(benchmark.KINDS)}", code=ExitCode.BAD_INPUT)
+    kinds = {
+        benchmark.UP: lambda: benchmark.measure(benchmark.subjects(site), runs),
+        benchmark.CHECKS: lambda: benchchecks.compare(site, runs),
+    }
     try:
-        result = benchmark.measure(benchmark.subjects(site), runs)
+        result = {name: time() for name, time in kinds.items() if what in ("", name)}
     except ValueError as error:
         raise Exit(f"gpuhost: {error}", code=ExitCode.BAD_INPUT) from error
     except benchmark.CommandFailedError as error:
         raise Exit(f"gpuhost: nothing was measured: {error}", code=ExitCode.STEP_FAILED) from error
-    print(benchmark.as_json(result) if json else benchmark.as_table(result))
+    print(benchmark.as_json(result) if json else "\n\n".join(benchmark.as_table(each) for each in result.values()))
 
 
 def _need_developers_tools() -> None:

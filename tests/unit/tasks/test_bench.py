@@ -9,7 +9,7 @@ import pytest
 import yaml
 from invoke import Context, Exit
 
-from control import bench
+from control import bench, benchchecks
 from control.bench import Subject, Timing
 from control.tasks import dev
 
@@ -80,15 +80,48 @@ def test_figures_are_medians_with_the_span_and_the_ratio_to_the_first() -> None:
 
 
 def test_json_holds_every_single_time() -> None:
-    document = json.loads(bench.as_json(TIMINGS))
+    document = json.loads(bench.as_json({"up": TIMINGS, "checks": TIMINGS[1:]}))
     assert document["runs"] == 3
     assert document["subjects"][1]["seconds"] == [20.0, 10.0, 30.0]
+    assert [row["compared"] for row in document["subjects"]] == ["up", "up", "checks"]
 
 
 def test_the_table_has_a_line_per_command() -> None:
     lines = bench.as_table(TIMINGS).splitlines()
     assert "3 runs each" in lines[0]
     assert lines[2].split() == ["up", "--full", "20.00", "s", "10.00", "-", "30.00", "s", "10.00"]
+
+
+def test_how_many_checks_a_command_makes_is_said_beside_its_time() -> None:
+    lines = bench.as_table(
+        [Timing("look", ("ssh",), (1.0,), 130), Timing("testinfra", ("pytest",), (65.0,), 128)]
+    ).splitlines()
+    assert lines[1].endswith(" 130 checks")
+    assert lines[2].endswith(" 65.00   128 checks")
+    assert bench.summary([Timing("look", ("ssh",), (1.0,), 130)])[0]["checks"] == 130
+
+
+@pytest.mark.parametrize(("what", "ran"), [("", ["up", "checks"]), ("up", ["up"]), ("checks", ["checks"])])
+def test_one_comparison_can_be_asked_for(
+    what: str, ran: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def compare(site: str, runs: int) -> list[Timing]:
+        assert (site, runs) == ("rack 7", 3)
+        return [Timing("checks", (), (1.0,), 4)]
+
+    monkeypatch.setattr(bench, "measure", lambda subjects, runs: [Timing("up", subjects[0].command, (1.0,))])
+    monkeypatch.setattr(benchchecks, "compare", compare)
+
+    dev.bench(Context(), runs=3, site="rack 7", what=what)
+
+    tables = capsys.readouterr().out.split("\n\n")
+    assert [table.splitlines()[1].split()[0] for table in tables] == ran
+
+
+def test_an_unknown_comparison_is_bad_input() -> None:
+    with pytest.raises(Exit, match="must be one of up, checks") as ended:
+        dev.bench(Context(), what="downs")
+    assert ended.value.code == 10
 
 
 def test_a_command_that_fails_has_no_time_but_an_error_with_its_last_lines() -> None:
