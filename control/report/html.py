@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from control.report import cards, curves, fleet, sentences, values
 from control.report.compare import FASTER, SAME, SLOWER
@@ -68,7 +69,17 @@ def environment() -> Environment:
         count=values.count,
         percent=values.percent,
     )
+    made.filters["commands"] = commands
     return made
+
+
+def commands(text: str) -> Markup:
+    """A sentence with what stands between backticks as code; everything is escaped."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    code = Markup("<code>{}</code>")
+    return Markup("").join(code.format(part) if at % 2 else escape(part) for at, part in enumerate(parts))
 
 
 def in_order(results: list[Result]) -> list[Result]:

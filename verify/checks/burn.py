@@ -8,7 +8,7 @@ from ..compute import burn
 from ..result import Result
 from . import work
 from .context import Context
-from .rate import OF_HISTORY, figure
+from .rate import OF_HISTORY, figure, readings
 from .work import Judged
 
 COOL = (
@@ -51,7 +51,7 @@ def judge_measure(name: str, where: str, seen: dict[str, Any], against: dict[str
         counted = " and ".join(f"{count} errors of its {kind}" for kind, count in lost.items())
         why = f"Within {minutes} of load {where} the card counted {counted} that nothing could repair."
         return Judged(False, shown, wanted, why, "Take the card out of use; sudo dmesg | grep -iE 'amdgpu|aer'")
-    hottest = ", ".join(f"{key} {value:g}" for key, value in seen["highest"].items())
+    hottest = readings(seen["highest"])
     why = (
         f"After {minutes} of load {where}, products reach {figure(seen['late'])} {seen['unit']} and at the beginning they "
         f"reached {figure(seen['early'])}: the card slows itself down{f' (highest: {hottest})' if hottest else ''}."

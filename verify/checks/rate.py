@@ -135,11 +135,17 @@ def history(name: str, against: dict[str, Any]) -> Due | None:
 
 def _state(seen: dict[str, Any]) -> str:
     """What the card said of itself during the work."""
-    after = seen.get("after") or {}
-    words = [f"{after['core_mhz']} MHz"] if after.get("core_mhz") else []
-    words += [f"{after['power_w']:g} W"] if after.get("power_w") else []
-    words += [f"{name.removesuffix('_c')} {value:g} °C" for name, value in after.items() if name.endswith("_c")]
-    return f" Under load: {', '.join(words)}." if words else ""
+    words = readings(seen.get("after") or {})
+    return f" Under load: {words}." if words else ""
+
+
+def readings(said: dict[str, Any]) -> str:
+    """What sensors said, as people write it: ``2480 MHz, 338 W of 339 W, junction 108.9 °C``."""
+    words = [f"{said['core_mhz']:g} MHz"] if said.get("core_mhz") else []
+    cap = f" of {said['power_cap_w']:g} W" if said.get("power_cap_w") else ""
+    words += [f"{said['power_w']:g} W{cap}"] if said.get("power_w") else []
+    words += [f"{name.removesuffix('_c')} {value:g} °C" for name, value in said.items() if name.endswith("_c")]
+    return ", ".join(words)
 
 
 def figure(value: Any) -> Any:

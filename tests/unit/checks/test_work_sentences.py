@@ -186,7 +186,7 @@ BURN: list[Row] = [
             "the card counted 2 errors of its memory and 1 errors of its bus that nothing",
             "aer",
         ),
-        ({"late": 15.9}, "(highest: core_mhz 2410, junction_c 104, power_w 98)", "the power cap"),
+        ({"late": 15.9}, "(highest: 2410 MHz, 98 W, junction 104 °C)", "the power cap"),
     )
 ]
 BURN += [("burn", instead("endurance", raised=FAILED), "burn.host.gpu0.endurance", FAILED, "dmesg")]

@@ -10,6 +10,7 @@ import pytest
 
 from control import report
 from control.report import html
+from control.report.html import commands
 from control.report.model import HostReport, RunReport
 from control.report.sentences import gpus, headline
 from control.report.values import cell, duration, percent, when
@@ -116,10 +117,23 @@ def test_a_manager_reads_one_sentence_and_the_numbers(site_page: str) -> None:
     assert "certified Every check passed, and each planned GPU has computed" in top
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("`gpuhost up` & more", "<code>gpuhost up</code> &amp; more"),
+        ("see `a<b>` and `c`", "see <code>a&lt;b&gt;</code> and <code>c</code>"),
+        ("one ` alone <i>", "one ` alone &lt;i&gt;"),
+        ("plain", "plain"),
+    ],
+)
+def test_what_stands_between_backticks_is_code_and_nothing_is_markup(said: str, shown: str) -> None:
+    assert commands(said) == shown
+
+
 def test_each_cause_comes_first_and_what_is_like_it_is_folded(site_page: str) -> None:
     failures = section(site_page, "gpu02").split("Since the run of")[0]
     shown, folded = failures.split("<details", 1)
-    assert re.findall(r"<code>([^<]+)</code>", shown) == [
+    assert re.findall(r"<code>([a-z]+\.[^<]+)</code>", shown) == [
         "containers.ollama.running",
         "rate.host.gpu1.gemm_float64",
         "burn.host.gpu1.endurance",
