@@ -12,7 +12,7 @@ from invoke import Context, Exit, task
         "lab": "also the tests on container hosts, made and removed here (as root; some 20 minutes)",
         "vm": "also the tests on virtual machines, made and removed here (as root; under 30 minutes without KVM)",
         "gpu": "also the tests that need an AMD GPU in this machine",
-        "torch": "also those with real PyTorch on the processors, fetched once (1 GB; some 10 minutes)",
+        "torch": "also those with real PyTorch on the processors, fetched once (1 GB; some 5 minutes)",
         "k": "only tests whose name matches this pytest expression",
         "durations": "show the slowest tests",
     },
@@ -33,7 +33,7 @@ def run_tests(
     Examples:
       ./gpuhost test                      the unit tests, under a minute
       ./gpuhost test -k seal              those about seals
-      ./gpuhost test --lab --vm --torch --durations    everything that CI runs
+      ./gpuhost test --lab --torch --durations    everything that CI runs
     """
     import os
 
