@@ -14,7 +14,7 @@ KEPT = ("*.json", "seals/*.json", "baseline/*.json", "steps/*/*.json", "steps/*/
 OTHERS = (
     "/var/lib/dkms/*/*/build/make.log",
     "/var/lib/dkms/*/*/*/*/log/make.log",
-    "/etc/modprobe.d/*amdgpu*",
+    "/etc/modprobe.d/*.conf",
     "/etc/default/grub",
     "/etc/default/grub.d/*gpuhost*",
     "/var/log/apt/history.log",

@@ -89,12 +89,12 @@ def remove(*hosts: LabHost) -> None:
     site.remove_hosts([one.name for one in hosts])
 
 
-def host_variables(host: LabHost, text: str) -> Path:
-    """A file of the lab's site with variables for one host; the caller removes it.
+def host_variables(host: LabHost, text: str, name: str = "test") -> Path:
+    """A file of the lab's site with variables for one host; the caller removes it, or leaves it to the lab's end.
 
     In the folder of the host's name: where there is one, Ansible reads no file beside it.
     """
-    path = ROOT / "inventory" / SITE / "host_vars" / host.name / "test.yml"
+    path = ROOT / "inventory" / SITE / "host_vars" / host.name / f"{name}.yml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"---\n{text}\n")
     return path
@@ -138,6 +138,8 @@ def fleet(lab: None) -> Fleet:
     before = {one.name: (state.files(one), state.packages(one)) for one in (debian12, debian13)}
     third.docker("stop")
     names = ",".join(one.name for one in (debian12, debian13, third))
+    # One of them has both model servers.
+    host_variables(debian12, "services_enabled: [anythingllm, jupyter, llamacpp, ollama]", "services")
     canaries = planted.plant(debian13)
     with planted.watched(canaries.seen):
         # As loud as it can be: what is not in this log is in none.

@@ -32,7 +32,8 @@ engine.post(f"/containers/{name}/start")
 
 
 def make(host: LabHost, name: str, change: str) -> None:
-    """The container runs as ``change`` says, which sees ``host`` (its HostConfig) and ``env``; the planned one is kept."""
+    """The container runs as ``change`` says, which sees ``host`` (its HostConfig), ``env`` and all of its ``body``; the
+    planned one is kept."""
     _run(host, _HEAD.format(name=name) + _MAKE.format(change=textwrap.dedent(change)))
 
 

@@ -108,7 +108,7 @@ def test_secrets_are_on_the_host_alone(fleet: Fleet) -> None:
     tokens = "for f in /etc/gpuhost/secrets/*/*; do cat $f; echo; done"
     values = fleet.debian12.run(f"{tokens}; grep -hoE '^(JWT_SECRET|SIG_[A-Z]+)=.*' /srv/gpuhost/anythingllm/.env")
     secrets = [line.split("=", 1)[-1].strip("'\"\n ") for line in values.splitlines() if line.strip()]
-    assert len(secrets) == 4
+    assert len(secrets) == 5
     assert all(len(one) >= 32 for one in secrets)
     written = subprocess.run(
         ["grep", "-rlF", *(word for one in secrets for word in ("-e", one)), str(ROOT / "reports"), str(ROOT / "inventory")],
@@ -117,7 +117,7 @@ def test_secrets_are_on_the_host_alone(fleet: Fleet) -> None:
     assert written.stdout == ""
     logged = fleet.debian12.run(f"journalctl --no-pager | grep -cF -e '{secrets[0]}' -e '{secrets[1]}'", check=False)
     assert logged.strip() == "0"
-    seen = fleet.debian12.run("docker inspect gpuhost-jupyter gpuhost-anythingllm; ps axww -o args")
+    seen = fleet.debian12.run("docker inspect gpuhost-jupyter gpuhost-anythingllm gpuhost-llamacpp; ps axww -o args")
     assert not [one for one in secrets if one in seen]
 
 

@@ -20,15 +20,20 @@ SECONDS = 20.0
 #: Ticks of processor time that the program and everything it was started through (sshd, a shell, sudo) have used so far.
 _COST = """
 import os
+def words(pid):
+    try:
+        return open(f"/proc/{pid}/cmdline", "rb").read().split(bytes(1))
+    except OSError:
+        return [b""]
 def stat(pid):
     said = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
     return int(said[1]), int(said[11]) + int(said[12])
 pids = [int(one) for one in os.listdir("/proc") if one.isdigit()]
-own = [pid for pid in pids if pid != os.getpid() and b"gpuhost <bytes>" not in open(f"/proc/{pid}/cmdline", "rb").read()
-       and b"sys.stdin.buffer.readline" in open(f"/proc/{pid}/cmdline", "rb").read()]
+# The program itself; sudo and the shell that started it have its text in their words too.
+own = [pid for pid in pids if b"python" in words(pid)[0] and any(b"stdin.buffer.readline" in one for one in words(pid))]
 counted = set()
 for pid in own:
-    while pid > 1 and b"sshd -D" not in open(f"/proc/{pid}/cmdline", "rb").read():
+    while pid > 1 and b"-D" not in words(pid) and b"[listener]" not in words(pid)[0]:
         counted.add(pid)
         pid = stat(pid)[0]
 print(len(own), sum(stat(pid)[1] for pid in counted), os.sysconf("SC_CLK_TCK"))
