@@ -10,6 +10,7 @@ from pathlib import Path
 
 from control.lab import names
 from control.lab.images import Say
+from control.lab.vm import emulator
 from control.lab.vm.tools import EMULATOR
 
 _ANSWER = names.VM_DIR / "accelerator.json"
@@ -61,7 +62,9 @@ def try_kvm(kernel: Path) -> str:
         ]  # fmt: skip
         started = time.monotonic()
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LIMIT_S)
+            done = subprocess.run(
+                command, executable=emulator.program(), capture_output=True, text=True, check=False, timeout=_LIMIT_S
+            )
         except subprocess.TimeoutExpired:
             return f"/dev/kvm is there, but a guest had not booted under it after {_LIMIT_S:.0f} s"
         said = serial.read_text(errors="replace") if serial.is_file() else ""

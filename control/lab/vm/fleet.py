@@ -13,7 +13,7 @@ from typing import Any
 from control.lab import digest, inventory, keys, names, simulate
 from control.lab.errors import LabError
 from control.lab.images import Say
-from control.lab.vm import accelerator, booted, guest, image, shell, tools
+from control.lab.vm import accelerator, booted, emulator, guest, image, shell, tools
 from control.lab.vm.hardware import Hardware
 from control.lab.vm.machine import Machine
 from control.lab.vm.spec import VmSpec
@@ -133,6 +133,8 @@ def down(images: bool = False) -> list[str]:
     for folder in names.VM_IMAGES_DIR.glob("*"):
         if images or folder.name.startswith(image.BUILDING):
             shutil.rmtree(folder)
+    if images:
+        emulator.remove()
     return gone
 
 
@@ -147,7 +149,8 @@ def images_bytes() -> int:
 
 
 def _hardware(spec: VmSpec, base: image.Image, say: Say) -> Hardware:
-    return Hardware(accelerator.choose(base.kernel, say), spec.memory_mib, spec.secure_boot)
+    emulator.ensure(say)
+    return Hardware(accelerator.choose(base.kernel, say), spec.memory_mib, spec.secure_boot, emulator.release())
 
 
 def _make(spec: VmSpec, base: image.Image, hardware: Hardware, mirror: IPv4Address | None, wanted: str, say: Say) -> Machine:

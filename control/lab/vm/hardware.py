@@ -29,15 +29,17 @@ class Hardware:
     """All that a saved memory depends on: it loads only into a machine that is equal in this.
 
     :param accelerator: ``kvm`` or ``tcg``.
+    :param emulator: QEMU's release.
     """
 
     accelerator: str
     memory_mib: int
     secure_boot: bool = False
+    emulator: str = ""
 
     @property
     def key(self) -> str:
-        return digest.of(self.command(port=0))
+        return digest.of(self.command(port=0), self.emulator)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from control.lab.errors import LabError
-from control.lab.vm import hardware, process, sockets
+from control.lab.vm import emulator, hardware, process, sockets
 from control.lab.vm.hardware import DISK, MEMORY, VARIABLES, Hardware
 from control.lab.vm.qmp import Monitor
 from control.lab.vm.shell import Ran, Shell
@@ -62,11 +62,11 @@ class Machine:
 
     def start(self) -> None:
         """It is switched on; nothing is known of the guest yet."""
-        process.start(self.folder, self.hardware.command(self.port))
+        process.start(self.folder, self.hardware.command(self.port), emulator.program())
 
     def resume(self, memory: Path) -> None:
         """It runs on from a saved memory, with the clock of now, and SSH answers."""
-        process.start(self.folder, self.hardware.command(self.port, incoming=True))
+        process.start(self.folder, self.hardware.command(self.port, incoming=True), emulator.program())
         with Monitor(self.folder) as monitor:
             monitor.migrate("migrate-incoming", f"exec:zstd -dcq {shlex.quote(str(memory))}", _SAVE_S)
             monitor.execute("cont")

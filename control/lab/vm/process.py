@@ -19,16 +19,20 @@ LOG = "qemu.log"
 _START_S = 20.0
 
 
-def start(folder: Path, command: list[str]) -> None:
-    """QEMU runs in the folder and can be steered. Raises LabError with its own words."""
+def start(folder: Path, command: list[str], program: Path | None = None) -> None:
+    """QEMU runs in the folder and can be steered. Raises LabError with its own words.
+
+    :param program: what is run, where that is not what the command names.
+    """
     for name in (hardware.PID, sockets.MONITOR, sockets.CONSOLE):
         (folder / name).unlink(missing_ok=True)
     with (folder / LOG).open("wb") as log:
         # A session of its own: Ctrl-C is for the command that started it. Not QEMU's `-daemonize`, which lets go of
         # what it has to say, and with which QEMU 7.2 fails to save a guest's memory.
         daemon = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+            command, executable=program, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
     deadline = time.monotonic() + _START_S
     while not _answers(folder):
         if daemon.poll() is not None or time.monotonic() > deadline:
