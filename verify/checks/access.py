@@ -139,8 +139,9 @@ def _device(row: dict[str, Any], seen: dict[str, Any]) -> list[Result]:
             _mode_fits(mode, bool(row.get("world"))),
             seen=mode or None,
             wanted="0666, as the host's own rule has it" if row.get("world") else "0660",
-            why=f"{path} has mode {mode or 'unknown'}: " + _mode_trouble(mode),
-            next=f"sudo chmod 0660 {path}; `gpuhost up` also restores the udev rule that sets it at boot.",
+            why=f"{path} has mode {mode or 'unknown'}: " + _mode_trouble(mode, bool(row.get("world"))),
+            next=f"sudo chmod {'0666' if row.get('world') else '0660'} {path}; `gpuhost up` also restores the udev rule "
+            "that sets it at boot.",
             needs=present,
         ),
     ]
@@ -152,7 +153,9 @@ def _mode_fits(mode: str, world: bool) -> bool:
     return bits & 0o006 == 0o006 if world else bits & 0o060 == 0o060 and not bits & 0o006
 
 
-def _mode_trouble(mode: str) -> str:
+def _mode_trouble(mode: str, world: bool) -> str:
+    if world:
+        return "the host's own rule opens it to everybody, and now those who are not in its group have no GPU."
     if mode and int(mode, 8) & 0o006:
         return "every local process reaches the driver's kernel interface, not only members of its group."
     return "its group cannot read and write it, so membership gives nothing."

@@ -14,6 +14,7 @@ NO_SHIM = "Start the kernel without module.sig_enforce=1, or take the kernel's o
 #: DKMS says `installed` of a module that the kernel may refuse: that word is kept for one that works.
 WORDS = {"installed": "in place", "built": "built, not in place", "added": "not built", "broken": "without its source"}
 AGAIN = "Run `gpuhost up` again."
+BELOW = "this host is a container: the module's file is on the machine below"
 
 
 def judge(seen: dict[str, Any], wanted: dict[str, Any]) -> list[Result]:
@@ -140,7 +141,7 @@ def _current(seen: dict[str, Any], name: str, module: dict[str, Any]) -> Result:
     """The loaded module and the file are one build where their `srcversion` is one (kernel: modpost, MODULE_INFO)."""
     id, file = "driver.module.current", _file(seen, name, seen["release"])
     if not module.get("files") and seen["container"]:
-        return unverifiable(id, "this host is a container: the module's file is on the machine below")
+        return unverifiable(id, BELOW)
     if file is None:
         why = f"The running kernel {seen['release']} has no {name} that could be loaded: after a reboot there is no driver."
         return failed(id, seen="no file", wanted="the module that runs", why=why, next=AGAIN, needs=(LOADED,))
@@ -169,6 +170,8 @@ def _signed(seen: dict[str, Any], name: str, module: dict[str, Any]) -> Result:
     file, wanted = _file(seen, name, seen["release"]) or {}, "signed with an enrolled key"
     if file.get("in_tree") or (module.get("loaded") and file.get("signer")):
         return compare(SIGNED, seen=wanted, wanted=wanted, why="", next="")
+    if not file and seen["container"]:
+        return unverifiable(SIGNED, BELOW, wanted=wanted)
     if not file.get("signer"):
         why = f"The {name} of {seen['release']} is not signed, and this kernel takes signed modules only."
         needs = (ACCEPTED, built_id(str(seen["release"])))
@@ -191,7 +194,7 @@ def _built(release: str, seen: dict[str, Any], wanted: dict[str, Any]) -> Result
     found, ok = _state(release, seen, wanted)
     source = wanted.get("dkms") or {}
     when = "runs" if release == seen["release"] else "boots next" if release == seen["boot"].get("next") else "may boot"
-    name, version = source.get("name") or wanted.get("module"), source.get("version_prefix") or ""
+    name, version = source.get("name") or wanted.get("module") or "amdgpu", source.get("version_prefix") or ""
     return judged(
         built_id(release),
         ok,

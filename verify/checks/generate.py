@@ -194,7 +194,7 @@ def _misplaced(row: dict[str, Any], loaded: dict[str, Any], seen: dict[str, Any]
             f"{_cause(row, seen).words}. {_said(seen['log'])}"
         )
     part = 100 * loaded["size_vram"] // max(1, loaded["size"])
-    return f"Only {part} % of the model is in GPU memory: the rest in RAM sets the speed. {_said(seen['log'])}"
+    return f"Only {part} % of the model is in GPU memory: the rest in RAM sets the speed. {_said(seen['log'])}".strip()
 
 
 def _place(loaded: dict[str, Any], row: dict[str, Any], seen: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from .inside import causes
 from .inspection import OVERRIDE, look
 
 NAME = "llamacpp"
+AGAIN = "Run `gpuhost up` again: it starts it without devices."
 SECONDS = 180
 #: What comes after the call.
 BESIDES = 3.0
@@ -230,6 +231,14 @@ def _older(module: str, floor: str) -> bool:
     return has < [int(part) for part in floor.split(".")]
 
 
+def _misplaced(row: dict[str, Any], seen: dict[str, Any], said: str) -> str:
+    if not row.get("gpu"):
+        return f"llama.cpp has {said}, and the plan has none for it."
+    if seen["log"]["offloaded"][0]:
+        return f"Only {said}: the rest computes in RAM and sets the speed."
+    return f"{said}: {cause(row, seen)}."
+
+
 def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
     """How many of the model's layers the log says to be on the GPU: one that is not sets the speed."""
     id, layers = "generate.llamacpp.residency", seen["log"].get("offloaded")
@@ -246,8 +255,10 @@ def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
         layers[0] >= layers[1] if gpu else layers[0] == 0,
         seen=said,
         wanted=wanted,
-        why=f"Only {said}: the rest computes in RAM and sets the speed." if layers[0] else f"{said}: {cause(row, seen)}.",
-        next="A smaller model, or fewer tokens in services_llamacpp_context; or free the GPU's memory."
+        why=_misplaced(row, seen, f"{said}"),
+        next=AGAIN
+        if not gpu
+        else "A smaller model, or fewer tokens in services_llamacpp_context; or free the GPU's memory."
         if layers[0]
         else f"docker logs {row['container']} 2>&1 | grep -iE 'device|backend|offload'",
         needs=("generate.llamacpp.discovery",),

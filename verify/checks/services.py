@@ -112,7 +112,7 @@ def _health(row: dict[str, Any], page: dict[str, Any], log: str) -> Result:
         seen=seen if page.get("status") == 200 else f"HTTP {page.get('status')}: {start(body)}",
         wanted=asked,
         why=f"{row['name']} answers at {wanted['path']}, but not with what a working {row['name']} says: "
-        f"{start(body) or 'an empty page'}{_quoted(log)}",
+        f"{start(body) or 'an empty page'}.{_quoted(log)}",
         next=logs(row),
         needs=needs(row),
     )

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-Change = Callable[[dict[str, Any]], None]
-
-
-def as_usual(found: dict[str, Any]) -> None:
-    """Nothing is otherwise."""
-
+from tests.unit.checks import cases_host, cases_services
+from tests.unit.checks.changes import Change
 
 #: Area, name, what is seen otherwise, what is planned otherwise.
-CASES: list[tuple[str, str, Change, Change]] = []
+CASES: list[tuple[str, str, Change, Change]] = [*cases_host.CASES, *cases_services.CASES]
