@@ -28,7 +28,7 @@ class Action(ActionBase):
 
     def act(self, task_vars: Variables) -> Result:
         """What Ansible is to know of this task."""
-        raise NotImplementedError
+        raise NotImplementedError  # each plugin has its own; Ansible's base class is none of `abc`
 
     def module(self, name: str, arguments: Mapping[str, Any], task_vars: Variables) -> Result:
         """The result of a module on the host."""

@@ -20,7 +20,7 @@ from control.paths import ROOT
 from verify import places
 
 #: What is looked at, and not computed: it needs neither PyTorch nor a model.
-AREAS = ("system", "access", "driver", "health", "rocm", "containers", "services", "wiring")
+LOOKING = ("system", "access", "driver", "health", "rocm", "containers", "services", "wiring")
 #: Where the assertions of testinfra are. Its connection stays open between them (ControlPersist is testinfra's default).
 SAME = "tests/host/same_as_verify.py"
 
@@ -44,7 +44,7 @@ def compare(site: str, runs: int, timed: Callable[[Sequence[Subject], int], list
 
 def look(way: Way) -> tuple[str, ...]:
     """The command that looks at everything and judges it: one connection, which nothing else has used before."""
-    run = shlex.join([*(["sudo", "-n"] if way.sudo else []), "python3", "-m", "verify", "run", "--json", *AREAS])
+    run = shlex.join([*(["sudo", "-n"] if way.sudo else []), "python3", "-m", "verify", "run", "--json", *LOOKING])
     script = f"cd {places.OPT} && {run}"
     return (*way.prefix, script) if way.prefix else ("/bin/sh", "-c", script)
 
@@ -74,7 +74,7 @@ def subjects(site: str, way: Way, results: Sequence[dict[str, Any]], scratch: Pa
     passed = [row["id"] for row in results if row["status"] == "pass"]
     ids = scratch / "same.json"
     ids.write_text(json.dumps(passed), encoding="utf-8")
-    whole = (str(ROOT / "gpuhost"), "verify", "--site", site, "--host", way.host, "--only", ",".join(AREAS))
+    whole = (str(ROOT / "gpuhost"), "verify", "--site", site, "--host", way.host, "--only", ",".join(LOOKING))
     asked = (str(ROOT / ".venv" / "bin" / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", SAME)
     environment = {"GPUHOST_SITE": site, "GPUHOST_HOST": way.host, "GPUHOST_SAME": str(ids)}
     return [

@@ -85,9 +85,7 @@ class Images:
             command = ["mmdebstrap", "--quiet", f"--variant={base.variant}", "--components=main"]
             command += [f"--include={','.join(base.include)}"] if base.include else []
             command += valid_until()
-            done = subprocess.run([*command, base.suite, str(tar), ARCHIVE], capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise _failed(f"Debian {base.suite}", done.stderr.splitlines())
+            run([*command, base.suite, str(tar), ARCHIVE], f"Debian {base.suite}")
             repository, tag = base.tag.rsplit(":", 1)
             changes = [f"LABEL {names.LABEL}=1"]
             self.client.api.import_image(src=str(tar), repository=repository, tag=tag, changes=changes)
@@ -117,6 +115,13 @@ class Images:
             for other in set(image.tags) - {tag}:
                 with suppress(docker_errors.APIError):  # in use
                     self.client.images.remove(other)
+
+
+def run(command: list[str], what: str) -> None:
+    """The command that makes ``what`` has done so. Raises BuildError with its last words."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise _failed(what, done.stderr.strip().splitlines())
 
 
 def valid_until() -> list[str]:

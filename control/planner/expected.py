@@ -103,7 +103,7 @@ def _torch(ctx: Context) -> list[dict[str, Any]]:
 def _in_container(ctx: Context, container: dict[str, Any]) -> dict[str, Any]:
     """PyTorch inside an image that gpuhost builds: that of its base, or the build for processors."""
     build = next(one["build"] for one in ctx.parts["services"]["images"] if one["name"] == container["image"])
-    base = next(row for row in ctx.table.images if row.tag and row.reference == build["args"]["BASE"])
+    base = next(row for row in ctx.table.images if row.tag and images.reference(ctx, row) == build["args"]["BASE"])
     return {
         "where": container["name"],
         "python": "python3",

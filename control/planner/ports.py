@@ -13,6 +13,7 @@ from control.planner.services import enabled
 if TYPE_CHECKING:
     from control.findings import Finding
 
+#: How `ss`, the engine and a configuration write "every address": a port there is taken on all of them.
 WILDCARDS = ("0.0.0.0", "::", "*", "")
 
 

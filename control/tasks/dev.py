@@ -9,8 +9,8 @@ from invoke import Context, Exit, task
     name="test",
     auto_shortflags=False,
     help={
-        "lab": "also the tests on container hosts, made and removed here (as root; some 20 minutes)",
-        "vm": "also the tests on virtual machines, made and removed here (as root; under 30 minutes without KVM)",
+        "lab": "also the tests on container hosts, made and removed here (as root; some 30 minutes)",
+        "vm": "also the tests on virtual machines, made and removed here (as root; an hour and more without KVM)",
         "gpu": "also the tests that need an AMD GPU in this machine",
         "torch": "also those with real PyTorch on the processors, fetched once (1 GB; some 5 minutes)",
         "k": "only tests whose name matches this pytest expression",
@@ -31,7 +31,7 @@ def run_tests(
     Alone, it runs those that need nothing but this repository. The last line and the exit code are pytest's.
 
     Examples:
-      ./gpuhost test                      the unit tests, under a minute
+      ./gpuhost test                      the unit tests, under two minutes
       ./gpuhost test -k seal              those about seals
       ./gpuhost test --lab --torch --durations    everything that CI runs
     """
@@ -99,12 +99,14 @@ def bench(c: Context, runs: int = 5, site: str = "lab", what: str = "", json: bo
 
     if what not in ("", *benchmark.KINDS):
         raise Exit(f"gpuhost: --what is {what}, must be one of {', '.join(benchmark.KINDS)}", code=ExitCode.BAD_INPUT)
+    if what != benchmark.UP:
+        _need_developers_tools()  # testinfra
     kinds = {
         benchmark.UP: lambda: benchmark.measure(benchmark.subjects(site), runs),
         benchmark.CHECKS: lambda: benchchecks.compare(site, runs),
     }
     try:
-        result = {name: time() for name, time in kinds.items() if what in ("", name)}
+        result = {name: compare() for name, compare in kinds.items() if what in ("", name)}
     except ValueError as error:
         raise Exit(f"gpuhost: {error}", code=ExitCode.BAD_INPUT) from error
     except benchmark.CommandFailedError as error:

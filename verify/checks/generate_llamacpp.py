@@ -19,7 +19,6 @@ from .inside import causes
 from .inspection import OVERRIDE, look
 
 NAME = "llamacpp"
-AGAIN = "Run `gpuhost up` again: it starts it without devices."
 SECONDS = 180
 #: What comes after the call.
 BESIDES = 3.0
@@ -231,12 +230,16 @@ def _older(module: str, floor: str) -> bool:
     return has < [int(part) for part in floor.split(".")]
 
 
-def _misplaced(row: dict[str, Any], seen: dict[str, Any], said: str) -> str:
+def _misplaced(row: dict[str, Any], seen: dict[str, Any], said: str) -> tuple[str, str]:
+    """Why layers that are not where they were planned matter, and the next step."""
     if not row.get("gpu"):
-        return f"llama.cpp has {said}, and the plan has none for it."
+        again = "Run `gpuhost up` again: it starts it without devices."
+        return f"llama.cpp has {said}, and the plan has none for it.", again
     if seen["log"]["offloaded"][0]:
-        return f"Only {said}: the rest computes in RAM and sets the speed."
-    return f"{said}: {cause(row, seen)}."
+        less = "A smaller model, or fewer tokens in services_llamacpp_context; or free the GPU's memory."
+        return f"Only {said}: the rest computes in RAM and sets the speed.", less
+    log = f"docker logs {row['container']} 2>&1 | grep -iE 'device|backend|offload'"
+    return f"{said}: {cause(row, seen)}.", log
 
 
 def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
@@ -250,16 +253,13 @@ def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
         return unverifiable(id, reason, seen=said, wanted=wanted)
     if layers is None:
         return unverifiable(id, seen["log"].get("error") or "its log no longer has the lines of its start", wanted=wanted)
+    why, step = _misplaced(row, seen, str(said))
     return judged(
         id,
         layers[0] >= layers[1] if gpu else layers[0] == 0,
         seen=said,
         wanted=wanted,
-        why=_misplaced(row, seen, f"{said}"),
-        next=AGAIN
-        if not gpu
-        else "A smaller model, or fewer tokens in services_llamacpp_context; or free the GPU's memory."
-        if layers[0]
-        else f"docker logs {row['container']} 2>&1 | grep -iE 'device|backend|offload'",
+        why=why,
+        next=step,
         needs=("generate.llamacpp.discovery",),
     )

@@ -1,9 +1,8 @@
-"""Which QEMU the machines run on: this machine's own, or Debian's newer one where the own one is much slower."""
+"""Which QEMU the machines run on: this machine's own, or Debian's newer one where the own one emulates much slower."""
 
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -11,42 +10,47 @@ import time
 from pathlib import Path
 
 from control.lab import digest, images, names
-from control.lab.errors import BuildError
 from control.lab.images import Say
 from control.lab.recipes import ARCHIVE
+from control.lab.vm import image
 from control.lab.vm.tools import EMULATOR, TOOLS
 
 #: Under software emulation QEMU 10.0 forks processes three times and computes two and a half times as fast as 7.2 does:
 #: measured on the same guest and the same machine.
 _FAST = 10
-#: Debian's first release with such a one.
-_SUITE = "trixie"
-_LIBRARIES = Path("usr/lib/x86_64-linux-gnu")
+#: Debian's first release that has such a one.
+_RELEASE = 13
+_FETCHING = "fetching-qemu-"
+#: A program that is QEMU to whoever looks at its process, with the libraries that it was made for, wherever its folder is.
+_LAUNCHER = f"""#!/bin/bash
+root=$(dirname -- "$0")/root
+libraries=$root/usr/lib/x86_64-linux-gnu
+exec -a {EMULATOR} "$libraries/ld-linux-x86-64.so.2" --library-path "$libraries:$libraries/pulseaudio" \\
+    "$root/usr/bin/{EMULATOR}" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" "$@"
+"""
 
 
-def ensure(say: Say) -> Path:
-    """The QEMU to run is there; its path.
+def ensure(say: Say) -> None:
+    """A QEMU that emulates fast is there.
 
-    The newer one is only unpacked, in the lab's own folder, and brings its libraries: nothing of this machine changes.
+    Debian's is only unpacked, in the lab's own folder, and brings its libraries: nothing of this machine changes.
 
     :raises LabError: why it could not be fetched.
     """
-    own = shutil.which(EMULATOR)
-    if own and major(_version(own)) >= _FAST:
-        return Path(own)
-    folder = _folder()
-    if not (folder / EMULATOR).is_file():
-        say(f"fetching Debian {_SUITE}'s QEMU: this machine's own is {_version(own) if own else 'missing'}, and slow")
-        started = time.monotonic()
-        _fetch(folder)
-        say(f"fetched it in {time.monotonic() - started:.0f} s")
-    return folder / EMULATOR
+    own = _version(EMULATOR)
+    if _is_fast(own) or _fetched().is_file():
+        return
+    suite = image.codename(_RELEASE)
+    say(f"fetching Debian {suite}'s QEMU: this machine's own, {own}, emulates much slower")
+    started = time.monotonic()
+    _fetch(suite)
+    say(f"fetched it in {time.monotonic() - started:.0f} s")
 
 
 def program() -> Path:
-    """The QEMU that `ensure` chose, where a machine is started that was made before."""
-    fetched = _folder() / EMULATOR
-    return fetched if fetched.is_file() else Path(shutil.which(EMULATOR) or EMULATOR)
+    """The QEMU to run: this machine's own where that is fast, or nothing else is there; else the fetched one."""
+    own = Path(shutil.which(EMULATOR) or EMULATOR)
+    return own if _is_fast(_version(EMULATOR)) or not _fetched().is_file() else _fetched()
 
 
 def release() -> str:
@@ -56,52 +60,39 @@ def release() -> str:
 
 def remove() -> None:
     """No fetched QEMU is left, whole or half."""
-    for folder in [*names.VM_DIR.glob("qemu-*"), *names.VM_DIR.glob("fetching-qemu-*")]:
+    for folder in [*names.VM_DIR.glob("qemu-*"), *names.VM_DIR.glob(f"{_FETCHING}*")]:
         shutil.rmtree(folder)
 
 
-def major(version: str) -> int:
-    """``10`` of ``10.0.13``; 0 where there is no version."""
-    return int(version.partition(".")[0] or 0)
+def _is_fast(version: str) -> bool:
+    return int(version.partition(".")[0] or 0) >= _FAST
 
 
-def _version(path: str) -> str:
-    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
-    found = re.search(r"version (\d+(?:\.\d+)*)", done.stdout)
+def _version(program: str) -> str:
+    """Such as ``7.2.17``; empty where it says none, or there is no such program."""
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    except FileNotFoundError:
+        return ""
+    found = re.search(r"version (\d+(?:\.\d+)*)", said)
     return found[1] if found else ""
 
 
-def _folder() -> Path:
-    return names.VM_DIR / f"qemu-{digest.of(_SUITE, ARCHIVE, _launcher(Path()))}"
+def _fetched() -> Path:
+    return names.VM_DIR / f"qemu-{digest.of(_RELEASE, ARCHIVE, _LAUNCHER)}" / EMULATOR
 
 
-def _fetch(folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix="fetching-qemu-"))
+def _fetch(suite: str) -> None:
+    names.VM_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch = Path(tempfile.mkdtemp(dir=names.VM_DIR, prefix=_FETCHING))
     try:
         command = [
             "mmdebstrap", "--quiet", "--variant=extract", "--components=main", f"--include={TOOLS[EMULATOR]}",
-            *images.valid_until(), _SUITE, str(scratch / "root"), ARCHIVE,
+            *images.valid_until(), suite, str(scratch / "root"), ARCHIVE,
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            tail = "\n    ".join(done.stderr.strip().splitlines()[-8:])
-            raise BuildError(
-                f"Debian {_SUITE}'s QEMU could not be fetched: mmdebstrap ended with {done.returncode}:\n    {tail}",
-                "virtual machines are too slow on this machine's own",
-                "mend what the lines name and run the same command again",
-            )
-        (scratch / EMULATOR).write_text(_launcher(folder / "root"))
+        images.run(command, f"Debian {suite}'s QEMU")
+        (scratch / EMULATOR).write_text(_LAUNCHER)
         (scratch / EMULATOR).chmod(0o755)
-        scratch.chmod(0o700)
-        scratch.rename(folder)
+        scratch.rename(_fetched().parent)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)  # gone by another name where all went well
-
-
-def _launcher(root: Path) -> str:
-    """A program that is QEMU to whoever looks at its process: with the libraries that it was made for."""
-    libraries = root / _LIBRARIES
-    words = [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", f"{libraries}:{libraries / 'pulseaudio'}"]
-    words += [str(root / "usr/bin" / EMULATOR), "-L", str(root / "usr/share/qemu"), "-L", str(root / "usr/share/seabios")]
-    return f'#!/bin/bash\nexec -a {EMULATOR} {shlex.join(words)} "$@"\n'

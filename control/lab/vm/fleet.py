@@ -149,8 +149,10 @@ def images_bytes() -> int:
 
 
 def _hardware(spec: VmSpec, base: image.Image, say: Say) -> Hardware:
-    emulator.ensure(say)
-    return Hardware(accelerator.choose(base.kernel, say), spec.memory_mib, spec.secure_boot, emulator.release())
+    chosen = accelerator.choose(base.kernel, say)
+    if chosen == "tcg":
+        emulator.ensure(say)  # under KVM the processor computes, and any QEMU is fast
+    return Hardware(chosen, spec.memory_mib, spec.secure_boot, emulator.release())
 
 
 def _make(spec: VmSpec, base: image.Image, hardware: Hardware, mirror: IPv4Address | None, wanted: str, say: Say) -> Machine:

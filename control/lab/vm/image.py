@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import subprocess
 import tarfile
 import tempfile
 import time
@@ -107,13 +106,13 @@ def _build(image: Image) -> None:
     """All files of the image are in its folder."""
     keys.ssh_key(image.key)
     tar = image.folder / "root.tar"
-    _run(bootstrap_command(codename(image.release), image.key, tar), f"Debian {codename(image.release)}")
+    images.run(bootstrap_command(codename(image.release), image.key, tar), f"Debian {codename(image.release)}")
     _unpack_kernel(tar, image.kernel)
     raw, unpacked = image.folder / "disk.raw", image.folder / "root"
     unpacked.mkdir()
-    _run([*as_root(), "sh", str(_SCRIPTS / "disk.sh"), str(tar), str(raw), str(unpacked)], "the disk")
-    _run([*as_root(), "rm", "-rf", str(unpacked)], "the disk")
-    _run(["qemu-img", "convert", "-O", "qcow2", str(raw), str(image.disk)], "the disk")
+    images.run([*as_root(), "sh", str(_SCRIPTS / "disk.sh"), str(tar), str(raw), str(unpacked)], "the disk")
+    images.run([*as_root(), "rm", "-rf", str(unpacked)], "the disk")
+    images.run(["qemu-img", "convert", "-O", "qcow2", str(raw), str(image.disk)], "the disk")
     raw.unlink()
     tar.unlink()
 
@@ -151,14 +150,3 @@ def _unpack_kernel(tar: Path, kernel: Path) -> None:
     raise BuildError(
         "the root file system has no kernel", "virtual machines begin with it", f"see control/lab/vm/{_SCRIPTS.name}"
     )
-
-
-def _run(command: list[str], what: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        tail = "\n    ".join(done.stderr.strip().splitlines()[-8:])
-        raise BuildError(
-            f"{what} could not be made: {command[0]} ended with {done.returncode}:\n    {tail}",
-            "virtual machines begin with it",
-            "mend what the lines name and run the same command again",
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def table(name: str) -> Any:
     return repository.load(ROOT / "support" / f"{name}.yml")
 
 
+@cache
 def packages() -> set[str]:
     """Every apt package in the truth table, but for those whose name is a word of the field like others."""
     return set(_values_of("names", [table(name) for name in ("systems", "rocm", "drivers", "torch")])) - {"dkms", "rocm"}
@@ -44,26 +46,28 @@ def _values_of(key: str, document: Any) -> Iterator[str]:
             yield from _values_of(key, value)
 
 
+@cache
 def images() -> set[str]:
     """Every image name in the truth table that has a publisher; `python` alone is a word like others."""
     return {row["image"] for row in table("images")["images"] if "/" in row["image"]}
 
 
+@cache
 def ports() -> set[int]:
     return {row["port"] for row in table("services")["services"]}
 
 
-def constants(path: Path) -> Iterator[Any]:
+@cache
+def constants(path: Path) -> tuple[Any, ...]:
     """The values that a file holds. Comments and docstrings are no values."""
     if path.suffix == ".yml":
-        yield from repository.scalars(repository.load(path))
-        return
+        return tuple(repository.scalars(repository.load(path)))
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         for statement in getattr(node, "body", []) if not isinstance(node, ast.Lambda | ast.IfExp) else []:
             if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
                 statement.value.value = None
-    yield from (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return tuple(node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
 
 
 every_file = pytest.mark.parametrize("path", [*YAML, *PYTHON], ids=repository.name)
@@ -88,7 +92,7 @@ def test_no_role_or_decision_names_an_image(path: Path) -> None:
 
 @every_file
 def test_no_role_or_decision_names_a_port(path: Path) -> None:
-    values = list(constants(path))
+    values = constants(path)
     numbers = {value for value in values if isinstance(value, int)}
     texts = {int(match) for value in values if isinstance(value, str) for match in re.findall(r"\b\d{4,5}\b", value)}
     assert sorted(ports() & (numbers | texts)) == []

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from control.lab import names
-from control.lab.vm import emulator, tools
+from control.lab.vm import emulator, fleet, tools
 from control.lab.vm.hardware import Hardware
+from control.lab.vm.image import Image
+from control.lab.vm.spec import VmSpec
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def own_qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Cal
 
     def place(release: str) -> Path:
         path = tmp_path / "bin" / tools.EMULATOR
-        path.parent.mkdir()
+        path.parent.mkdir(exist_ok=True)
         path.write_text(f"#!/bin/sh\necho 'QEMU emulator version {release} (Debian)'\n")
         path.chmod(0o755)
         monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
@@ -39,7 +41,7 @@ def own_qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Cal
 
 def test_a_qemu_that_is_fast_enough_is_used_as_it_is(own_qemu: Callable[[str], Path]) -> None:
     path = own_qemu("10.0.13")
-    assert emulator.ensure(lambda line: pytest.fail(line)) == path
+    emulator.ensure(lambda line: pytest.fail(line))
     assert (emulator.program(), emulator.release()) == (path, "10.0.13")
 
 
@@ -63,12 +65,15 @@ def test_an_old_qemu_has_a_newer_one_beside_it_that_is_fetched_once(
     really = subprocess.run
     monkeypatch.setattr(subprocess, "run", mmdebstrap)
     said: list[str] = []
-    found = emulator.ensure(said.append)
-    assert (found, emulator.release()) == (emulator.program(), "10.0.13")
+    emulator.ensure(said.append)
+    found = emulator.program()
+    assert emulator.release() == "10.0.13"
     assert found.is_relative_to(home)
-    assert "this machine's own is 7.2.17" in said[0]
-    assert emulator.ensure(said.append) == found
+    assert "this machine's own, 7.2.17, emulates much slower" in said[0]
+    emulator.ensure(said.append)
     assert len(asked) == 1
+    own_qemu("11.0.0")
+    assert emulator.release() == "11.0.0", "a fast one of this machine's own comes first"
     assert [path.name for path in home.iterdir()] == [found.parent.name]
     emulator.remove()
     assert list(home.iterdir()) == []
@@ -76,3 +81,15 @@ def test_an_old_qemu_has_a_newer_one_beside_it_that_is_fetched_once(
 
 def test_a_saved_memory_is_not_given_to_another_release_of_qemu() -> None:
     assert Hardware("tcg", 2048, emulator="10.0.13").key != Hardware("tcg", 2048, emulator="7.2.17").key
+
+
+@pytest.mark.parametrize(("accelerator", "fetched"), [("tcg", True), ("kvm", False)])
+def test_nothing_is_fetched_where_the_processor_itself_computes(
+    accelerator: str, fetched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(fleet.accelerator, "choose", lambda kernel, say: accelerator)
+    monkeypatch.setattr(emulator, "ensure", lambda say: asked.append(True))
+    monkeypatch.setattr(emulator, "release", lambda: "10.0.13")
+    found = fleet._hardware(VmSpec(1, 13), Image(Path("/disks"), 13), print)
+    assert (found.accelerator, found.emulator, bool(asked)) == (accelerator, "10.0.13", fetched)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from control.paths import ROOT
+from control.planner import images
 from tests.unit.planner.conftest import Make, container, ids, snapshot
 
 RX6600 = "debian-12-rx6600"
@@ -283,6 +284,15 @@ def test_a_sites_copy_of_a_registry_is_where_its_images_are_pulled_from(make: Ma
     assert "https://registry.example:5000/v2/" in plan.needs_urls
     cost = next(one for one in plan.cost["items"] if one["name"] == name)
     assert cost["download_bytes"] == 7_180_000_000
+
+
+def test_what_an_image_is_built_on_may_come_from_a_copy_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No base is on a registry that is named today.
+    monkeypatch.setattr(images, "registry_of", lambda name: "rocm" if name.startswith("rocm/") else "")
+    plan = make(RX6600, sources_registries={"rocm": "registry.example:5000/rocm"}, **enabled("jupyter"))
+    (inside,) = [one for one in plan.roles["verify"]["expected"]["torch"] if one["where"] == "gpuhost-jupyter"]
+    assert inside["build"] == "rocm"
+    assert any(one["name"].startswith("registry.example:5000/rocm/") for one in plan.roles["services"]["images"])
 
 
 def test_a_service_waits_for_what_it_uses_and_does_not_bring_it(make: Make) -> None:

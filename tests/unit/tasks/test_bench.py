@@ -9,7 +9,7 @@ import pytest
 import yaml
 from invoke import Context, Exit
 
-from control import bench, benchchecks
+from control import bench, benchchecks, environment
 from control.bench import Subject, Timing
 from control.tasks import dev
 
@@ -116,6 +116,19 @@ def test_one_comparison_can_be_asked_for(
 
     tables = capsys.readouterr().out.split("\n\n")
     assert [table.splitlines()[1].split()[0] for table in tables] == ran
+
+
+@pytest.mark.parametrize(("what", "brought"), [("up", []), ("checks", ["dev"]), ("", ["dev"])])
+def test_testinfra_is_brought_where_it_is_compared_with(
+    what: str, brought: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(environment, "ready", lambda name: False)
+    monkeypatch.setattr(environment, "make", made.append)
+    monkeypatch.setattr(bench, "measure", lambda subjects, runs: [Timing("up", (), (1.0,))])
+    monkeypatch.setattr(benchchecks, "compare", lambda site, runs: [Timing("checks", (), (1.0,), 4)])
+    dev.bench(Context(), what=what)
+    assert made == brought
 
 
 def test_an_unknown_comparison_is_bad_input() -> None:

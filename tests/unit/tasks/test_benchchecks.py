@@ -37,7 +37,7 @@ def test_all_of_it_is_one_command_over_one_connection() -> None:
         "system access driver health rocm containers services wiring",
     )
     assert benchchecks.look(Way("here")) == ("/bin/sh", "-c", command[3].replace("sudo -n ", ""))
-    assert set(benchchecks.AREAS) <= set(AREAS)
+    assert set(benchchecks.LOOKING) <= set(AREAS)
 
 
 def test_the_connection_is_no_earlier_one() -> None:
