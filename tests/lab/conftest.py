@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,19 @@ class LabHost:
     def docker(self, *words: str) -> None:
         """Work on the container that the host is."""
         subprocess.run(["docker", *words, self.name], check=True, capture_output=True, timeout=120)
+
+
+def verify(host: LabHost, only: Sequence[str] = ()) -> tuple[int, dict[str, dict[str, Any]]]:
+    """The exit code of `verify`, and the host's results by id; of these areas alone where some are named."""
+    asked = ("--only", ",".join(only)) if only else ()
+    done = gpuhost("verify", "--site", SITE, "--host", host.name, *asked, "--json")
+    rows = done.document["hosts"][host.name]["results"]
+    return done.code, {row["id"]: row for row in rows}
+
+
+def red(results: dict[str, dict[str, Any]]) -> set[str]:
+    """The checks that failed."""
+    return {id for id, row in results.items() if row["status"] == "fail"}
 
 
 def make(*specs: Any) -> list[LabHost]:

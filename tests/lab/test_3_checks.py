@@ -8,7 +8,7 @@ import pytest
 
 from control.benchchecks import LOOKING
 from tests.lab import remade
-from tests.lab.conftest import SITE, Fleet, LabHost, gpuhost
+from tests.lab.conftest import Fleet, red, verify
 
 pytestmark = pytest.mark.lab
 
@@ -115,17 +115,6 @@ ALL_WELL = (
 )
 
 
-def verify(host: LabHost) -> tuple[int, dict[str, dict[str, Any]]]:
-    """The exit code, and the host's results by id."""
-    done = gpuhost("verify", "--site", SITE, "--host", host.name, "--json")
-    rows = done.document["hosts"][host.name]["results"]
-    return done.code, {row["id"]: row for row in rows}
-
-
-def red(results: dict[str, dict[str, Any]]) -> set[str]:
-    return {id for id, row in results.items() if row["status"] == "fail"}
-
-
 @pytest.fixture(scope="module")
 def before(fleet: Fleet) -> dict[str, dict[str, Any]]:
     """The results of the host as it should be."""
@@ -193,9 +182,8 @@ def test_a_consumer_that_is_wired_otherwise_is_named(
 
 
 def test_the_speed_of_a_stand_in_is_measured_and_proves_nothing(fleet: Fleet) -> None:
-    done = gpuhost("verify", "--site", SITE, "--host", fleet.debian13.name, "--only", "speed", "--json")
-    assert done.code == 0, done.text
-    found = {row["id"]: row for row in done.document["hosts"][fleet.debian13.name]["results"]}
+    code, found = verify(fleet.debian13, ["speed"])
+    assert code == 0
     assert set(found) == {"speed.ollama.tokens", "speed.ollama.prompt"}
     assert {row["status"] for row in found.values()} == {"unverifiable"}
     assert all("stand-in" in row["why"] or "simulated" in row["why"] for row in found.values())
@@ -206,12 +194,11 @@ def test_a_hundred_checks_cost_one_connection_and_two_seconds(fleet: Fleet) -> N
     host = fleet.debian13
     host.run("true")
     began = host.run("date +%s.%N").strip()
-    done = gpuhost("verify", "--site", SITE, "--host", host.name, "--only", ",".join(LOOKING), "--json")
-    assert done.code == 0, done.text
+    code, results = verify(host, LOOKING)
+    assert code == 0
     logins = host.run(f"journalctl -u ssh --since @{began} --no-pager | grep -c 'Accepted publickey'", check=False)
     assert int(logins) <= 1, "one connection, or that of the command before"
-    found = done.document["hosts"][host.name]
-    assert len(found["results"]) >= 100
+    assert len(results) >= 100
     seconds = sorted(float(host.run(f"cd /opt/gpuhost && python3 -m verify run --json {' '.join(LOOKING)} | "
                                     "python3 -c 'import json, sys; print(json.load(sys.stdin)[\"duration_s\"])'"))
                      for _ in range(3))  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.conftest import SITE, Fleet, LabHost, gpuhost
+from tests.lab.conftest import Fleet, LabHost, red, verify
 
 pytestmark = pytest.mark.lab
 
@@ -14,7 +14,7 @@ HEALTHY = (
     "for i in $(seq 120); do docker inspect -f '{{.State.Health.Status}}' gpuhost-llamacpp | grep -qx healthy && exit; "
     "sleep 1; done; exit 1"
 )
-AREAS = "containers,services,generate"
+AREAS = ("containers", "services", "generate")
 
 #: What breaks it, what mends it, the check that turns red, and words of its sentence.
 BREAKS = [
@@ -44,14 +44,9 @@ KEY = "/etc/gpuhost/secrets/llamacpp/api_key"
 
 
 def look(host: LabHost) -> dict[str, dict[str, Any]]:
-    done = gpuhost("verify", "--site", SITE, "--host", host.name, "--only", AREAS, "--json")
-    results = {row["id"]: row for row in done.document["hosts"][host.name]["results"]}
-    assert done.code == (15 if red(results) else 0), done.text
+    code, results = verify(host, AREAS)
+    assert code == (15 if red(results) else 0)
     return results
-
-
-def red(results: dict[str, dict[str, Any]]) -> set[str]:
-    return {one for one, row in results.items() if row["status"] == "fail"}
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.checks.changes import NO_GPUS, OLLAMA, OVERRIDE, Change, both, on, put
+from tests.unit.checks.changes import NO_GPUS, OLLAMA, Change, both, on, put
 from tests.unit.checks.healthy import KERNEL, KFD, NEWER
+from verify.checks.inspection import OVERRIDE
 from verify.checks.system import DISK_FREE_BYTES, MEMORY_FREE_BYTES
 
 #: When the plan was written.

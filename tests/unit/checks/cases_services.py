@@ -6,7 +6,8 @@ which conditions nobody else would miss.
 
 from __future__ import annotations
 
-from tests.unit.checks.changes import GONE, LLAMACPP, NO_GPUS, OLLAMA, OVERRIDE, Change, as_usual, both, on, put
+from tests.unit.checks.changes import GONE, LLAMACPP, NO_GPUS, OLLAMA, Change, as_usual, both, on, put
+from verify.checks.inspection import OVERRIDE
 
 HOST, INSIDE = ("places", "host"), ("places", "gpuhost-jupyter")
 FAKE = put("stand_ins", "gpuhost-jupyter", "made up")

@@ -10,7 +10,6 @@ Change = Callable[[dict[str, Any]], None]
 GONE = object()
 #: Where each is in the plan.
 ANYTHINGLLM, JUPYTER, LLAMACPP, OLLAMA = range(4)
-OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
 
 
 def as_usual(found: dict[str, Any]) -> None:

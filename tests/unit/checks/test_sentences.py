@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from tests.unit.checks import (
     test_torch_sentences,
     test_work_sentences,
 )
+from tests.unit.checks.changes import Change, put
 from verify.checks import CHECKS
 from verify.checks.inspection import OVERRIDE
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result
@@ -25,31 +25,19 @@ Seen = dict[str, Any]
 KFD = healthy.KFD
 
 
-def put(*path: Any) -> Callable[[Seen], None]:
-    """Set the value at a path of keys: the last element is the value."""
-    *keys, last, value = path
-
-    def change(seen: Seen) -> None:
-        for key in keys:
-            seen = seen[key]
-        seen[last] = value
-
-    return change
-
-
-def ollama(**changes: Any) -> Callable[[Seen], None]:
+def ollama(**changes: Any) -> Change:
     return lambda seen: seen["containers"]["gpuhost-ollama"].update(changes)
 
 
-def body(service: str, page: str, text: str, status: int = 200) -> Callable[[Seen], None]:
+def body(service: str, page: str, text: str, status: int = 200) -> Change:
     return put("services", service, page, healthy.page(text, status))
 
 
-def sample(place: str, device: str, name: str, **outcome: Any) -> Callable[[Seen], None]:
+def sample(place: str, device: str, name: str, **outcome: Any) -> Change:
     return put("places", place, "computed", device, {**healthy.torch_place()["computed"]["cpu"], name: outcome})
 
 
-def tool(name: str, **changes: Any) -> Callable[[Seen], None]:
+def tool(name: str, **changes: Any) -> Change:
     return lambda seen: seen["tools"][name].update(changes)
 
 
@@ -62,7 +50,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 #: area, what changes, the id that fails, words of its `why`, words of its `next`
-ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
+ROWS: list[tuple[str, Change, str, str, str]] = [
     ("system", put("os", "version_id", "12"), "system.os.release", "the plan was made for debian-13", "gpuhost up"),
     (
         "system",
@@ -526,9 +514,7 @@ def judge(area: str, seen: Seen, **changes: Any) -> dict[str, Result]:
 
 
 @pytest.mark.parametrize(("area", "change", "id", "why", "step"), ROWS, ids=[f"{row[2]}-{n}" for n, row in enumerate(ROWS)])
-def test_it_fails_and_says_why_and_what_next(
-    area: str, change: Callable[[Seen], None], id: str, why: str, step: str
-) -> None:
+def test_it_fails_and_says_why_and_what_next(area: str, change: Change, id: str, why: str, step: str) -> None:
     seen = healthy.seen(area)
     assert judge(area, seen).get(id, Result(id, PASS)).status == PASS
     change(seen)
@@ -560,7 +546,7 @@ def test_every_check_has_a_row_here_that_makes_it_fail() -> None:
     assert every - broken - unbroken == set()
 
 
-UNKNOWN: list[tuple[str, Callable[[Seen], None], str, str]] = [
+UNKNOWN: list[tuple[str, Change, str, str]] = [
     *test_driver_sentences.UNKNOWN,
     *test_health_sentences.UNKNOWN,
     *test_inside_sentences.UNKNOWN,
@@ -620,9 +606,7 @@ UNKNOWN: list[tuple[str, Callable[[Seen], None], str, str]] = [
 
 
 @pytest.mark.parametrize(("area", "change", "id", "why"), UNKNOWN, ids=[row[2] for row in UNKNOWN])
-def test_what_cannot_be_seen_is_unverifiable_with_the_reason(
-    area: str, change: Callable[[Seen], None], id: str, why: str
-) -> None:
+def test_what_cannot_be_seen_is_unverifiable_with_the_reason(area: str, change: Change, id: str, why: str) -> None:
     seen = healthy.seen(area)
     change(seen)
     result = judge(area, seen)[id]
