@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -39,9 +40,9 @@ def prove(torch_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Prove
 
     def run(fault: str = "", areas: tuple[str, ...] = AREAS, history: list[Any] | None = None, **row: Any) -> Results:
         python = folder / f"python-{fault or 'sound'}"
-        planted = f"GPUHOST_PLANTED={fault} PYTHONPATH={ROOT}/tests/torch/planted" if fault in PLANTED else ""
-        override = "HSA_OVERRIDE_GFX_VERSION=11.0.0" if fault == "override" else ""
-        python.write_text(f'#!/bin/sh\nexec env {planted} {override} {torch_python} "$@"\n')
+        planted = [f"GPUHOST_PLANTED={fault}", f"PYTHONPATH={ROOT}/tests/torch/planted"] if fault in PLANTED else []
+        override = ["HSA_OVERRIDE_GFX_VERSION=11.0.0"] if fault == "override" else []
+        python.write_text(f'#!/bin/sh\nexec {shlex.join(["env", *planted, *override, str(torch_python)])} "$@"\n')
         python.chmod(0o755)
         gpus = row.pop("gpus", [])
         torch = {"where": "host", "python": str(python), "build": "cpu", "gpu": bool(gpus), "override": None, **row}
