@@ -50,7 +50,9 @@ class Outcome:
 
 def of_unreachable(host: str, message: str) -> Outcome:
     """A host that Ansible could not log in to, or whose sudo refused."""
-    return _single(host, _connection_id(message) or "GH-HOST-UNREACHABLE", _last_line(message))
+    # What ssh says comes last; before it stand Ansible's own words about it.
+    said = re.sub(r"^.*\bssh: (?=ssh: )", "", _last_line(message))
+    return _single(host, _connection_id(message) or "GH-HOST-UNREACHABLE", said)
 
 
 def of_result(host: str, task: str, result: dict[str, Any]) -> Outcome:

@@ -28,6 +28,12 @@ def test_a_host_that_cannot_be_worked_on_says_why(message: str, expected: str) -
     assert outcome.findings[0]["host"] == "gpu03"
 
 
+def test_a_host_out_of_reach_is_told_of_in_sshs_own_words() -> None:
+    before = 'Task failed: Data could not be sent to remote host "gpu03". Make sure this host can be reached over ssh: '
+    said = "ssh: connect to host gpu03 port 22: No route to host"
+    assert failures.of_unreachable("gpu03", before + said).findings[0]["seen"] == said
+
+
 def test_sudo_that_wants_a_password_is_the_same_whichever_way_ansible_tells_it() -> None:
     outcome = failures.of_result(
         "gpu03", "Look", {"module_stderr": "sudo: a password is required\n", "msg": "MODULE FAILURE"}
