@@ -208,9 +208,9 @@ def _plan(row: dict[str, Any], saw: dict[str, Any]) -> list[Result]:
             f"{subject}.devices",
             seen=saw["devices"],
             wanted=sorted(row.get("devices") or []),
-            why=f"{row['container']} has the devices {', '.join(saw['devices']) or 'none'}: without the "
-            f"planned ones {row['name']} "
-            "runs on the CPU at about a tenth of the speed, and with others it reaches more than it should.",
+            why=f"{row['container']} was given {', '.join(saw['devices']) or 'no device'}: without the "
+            f"planned ones {row['name']} runs on the CPU at about a tenth of the speed, and with others it reaches "
+            "more than it should.",
             next=fix,
         ),
         compare(

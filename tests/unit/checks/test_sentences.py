@@ -259,7 +259,7 @@ ROWS: list[tuple[str, Change, str, str, str]] = [
         "after a reboot",
         "docker update --restart",
     ),
-    ("containers", ollama(devices=[]), "containers.ollama.devices", "devices none", "gpuhost up"),
+    ("containers", ollama(devices=[]), "containers.ollama.devices", "no device", "gpuhost up"),
     ("containers", ollama(groups=["44"]), "containers.ollama.groups", "with the groups 44", "gpuhost up"),
     (
         "containers",
