@@ -149,7 +149,9 @@ def _device(row: dict[str, Any], seen: dict[str, Any]) -> list[Result]:
 
 def _mode_fits(mode: str, world: bool) -> bool:
     """Its group may use it and nobody else; or everybody may, where the plan found a rule of the host that says so."""
-    bits = int(mode, 8) if len(mode) == 4 else 0
+    if len(mode) != 4:
+        return False
+    bits = int(mode, 8)
     return bits & 0o006 == 0o006 if world else bits & 0o060 == 0o060 and not bits & 0o006
 
 

@@ -270,6 +270,13 @@ ROWS: list[tuple[str, Change, str, str, str]] = [
     ),
     (
         "containers",
+        ollama(environment={"HSA_OVERRIDE_GFX_VERSION": "10.3.0", "HSA_OVERRIDE_GFX_VERSION_0": "11.0.0"}),
+        "containers.ollama.override",
+        "HSA_OVERRIDE_GFX_VERSION_0=11.0.0 is set in gpuhost-ollama and not planned",
+        "gpuhost up",
+    ),
+    (
+        "containers",
         ollama(environment={"HSA_OVERRIDE_GFX_VERSION": ""}),
         "containers.ollama.override",
         "set to nothing",

@@ -485,6 +485,13 @@ def test_a_card_that_keeps_four_fifths_of_its_rate_has_lasted() -> None:
     assert result.seen["series"]
 
 
+def test_processors_that_share_their_time_last_with_half_of_their_rate() -> None:
+    came = measured.lasted({**measured.GPU, "kind": "cpu"})
+    came["measured"]["endurance"]["late"] = 10.5
+    [result] = [one for one in work.judge_device("burn", HOST, "cpu", came, {}) if one.id.endswith("endurance")]
+    assert (result.status, result.wanted["at_least"]) == (PASS, 10.0)
+
+
 @pytest.mark.parametrize("name", ["gemm_int8", "gemm_float8_e4m3fn"])
 def test_a_build_without_a_narrow_product_has_no_rate_of_it(name: str) -> None:
     came = measured.rates({**measured.GPU, "formats": ["int8", "float8_e4m3fn"]})
