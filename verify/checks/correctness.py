@@ -52,7 +52,7 @@ def names(device: dict[str, Any]) -> list[str]:
     """What is measured on a device; one that does not tell its formats has at least those that all have."""
     formats = list(dict.fromkeys([*FLOATS, *(device.get("formats") or ())]))
     stub = SimpleNamespace(name="", describe=lambda: {"formats": formats})
-    return [name for name, _ in correctness.measures(None, stub, 1)]
+    return [name for name, _ in correctness.measures(None, stub, work.UNMEASURED)]
 
 
 def judge_measure(name: str, where: str, seen: dict[str, Any], against: dict[str, Any]) -> Judged:

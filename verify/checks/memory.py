@@ -32,7 +32,7 @@ def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
 
 def names(device: dict[str, Any]) -> list[str]:
     """What is measured on a device."""
-    return [name for name, _ in memory.measures(None, SimpleNamespace(kind=device.get("kind", "gpu")), 1)]
+    return [name for name, _ in memory.measures(None, SimpleNamespace(kind=device.get("kind", "gpu")), work.UNMEASURED)]
 
 
 def judge_measure(name: str, where: str, seen: dict[str, Any], against: dict[str, Any]) -> Judged:

@@ -45,7 +45,7 @@ def names(device: dict[str, Any]) -> list[str]:
     """What is measured on a device."""
     formats = list(dict.fromkeys([*FLOATS, *(device.get("formats") or ())]))
     stub = SimpleNamespace(kind=device.get("kind", "gpu"), describe=lambda: {"formats": formats})
-    return [name for name, _ in rate.measures(None, stub, 1)]
+    return [name for name, _ in rate.measures(None, stub, work.UNMEASURED)]
 
 
 def judge_measure(name: str, where: str, seen: dict[str, Any], against: dict[str, Any]) -> Judged:

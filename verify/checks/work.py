@@ -15,6 +15,9 @@ from ..result import Result, failed, judged, unverifiable
 from . import interpreters
 from .context import Context
 
+#: Seconds for measures that are named and never begun.
+UNMEASURED = 0.0
+
 
 class Judged(NamedTuple):
     """What a measure comes to; ``ok`` is ``None`` where nothing can be said, and ``why`` then says why."""
