@@ -59,6 +59,12 @@ def newer(dkms: list[dict[str, Any]] | None = None, files: list[dict[str, Any]] 
     return change
 
 
+def not_chosen(seen: Seen) -> None:
+    """A kernel without the driver is there, and another one boots next."""
+    newer([])(seen)
+    seen["boot"]["next"] = healthy.KERNEL
+
+
 def older_source_runs(seen: Seen) -> None:
     """Only the version that DKMS has for the running kernel is another."""
     seen["dkms"][0]["version"] = "6.14.14-2204008.24.04"
@@ -153,6 +159,7 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
         f"{NEXT} boots next, and AMD's driver is not in place for it (not known to DKMS)",
         "make.log",
     ),
+    ("driver", not_chosen, BUILT, f"{NEXT} may boot, and AMD's driver is not in place for it", "make.log"),
     ("driver", newer([healthy.dkms_row(None, "added")]), BUILT, f"({healthy.DKMS_VERSION} not built)", "make.log"),
     (
         "driver",
@@ -294,9 +301,10 @@ def test_a_refusal_of_another_module_is_not_this_ones() -> None:
     assert judged(seen)["driver.module.accepted"].status == PASS
 
 
-def test_a_module_that_was_refused_once_and_is_loaded_now_is_taken() -> None:
+@pytest.mark.parametrize("line", [REJECTED, VERMAGIC])
+def test_a_module_that_was_refused_once_and_is_loaded_now_is_taken(line: dict[str, Any]) -> None:
     seen = healthy.seen("driver")
-    seen["rejected"] = [REJECTED]
+    seen["rejected"] = [line]
     assert {result.status for result in judged(seen).values()} == {PASS}
 
 
