@@ -84,7 +84,7 @@ def cause(
 
 def too_old(driver: Mapping[str, Any] | None, least: Mapping[str, Any] | None) -> bool:
     """Whether the driver that is loaded is of an older kernel than the server asks for."""
-    base, wanted = parts(_base(driver))[:2], parts((least or {}).get("kernel"))[:2]
+    base, wanted = parts(_base(driver)), parts((least or {}).get("kernel"))[:2]
     return bool(base and wanted) and base < wanted
 
 
