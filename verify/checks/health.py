@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..probes import health
 from ..probes.host import Host
-from ..result import Result, judged, unverifiable
+from ..result import PASS, Result, judged, unverifiable
 from .context import Context
 from .driver import SIMULATED
 from .driver_module import as_part
@@ -146,7 +146,8 @@ def _width(subject: str, name: str, links: list[dict[str, Any]]) -> Result:
 
 
 def _temperature(subject: str, name: str, card: dict[str, Any]) -> Result:
-    limits, busy = card["temperature_limits"] or {}, (card["load_percent"] or 0) >= BUSY_PERCENT
+    limits, load = card["temperature_limits"] or {}, card["load_percent"]
+    busy = load is not None and load >= BUSY_PERCENT
     share = 1.0 if busy else AT_REST
     hot = {part: now for part, now in card["temperatures"].items() if part in limits and now >= share * limits[part]}
     shown = ", ".join(f"{part} {now:g} °C" for part, now in card["temperatures"].items())
@@ -196,8 +197,8 @@ def _memory(subject: str, name: str, card: dict[str, Any]) -> Result:
 
 
 def _bus(subject: str, name: str, errors: dict[str, int], uptime: float) -> Result:
-    lost = errors.get("fatal", 0) + errors.get("nonfatal", 0)
-    repaired = errors.get("correctable", 0)
+    lost = sum(count for kind, count in errors.items() if kind in ("fatal", "nonfatal"))
+    repaired = sum(count for kind, count in errors.items() if kind == "correctable")
     often = repaired >= REPAIRED and repaired > A_MINUTE * uptime / 60
     kinds = ", ".join(f"{count} {kind}" for kind, count in errors.items())
     return judged(
@@ -218,7 +219,7 @@ def _event(kind: str, seen: dict[str, Any], there: list[tuple[dict[str, Any], di
         return unverifiable(id, log["error"], wanted=wanted)
     rows = [row for row in log["events"] if row["kind"] == kind and _about(row, there)]
     if not rows:
-        return judged(id, True, seen=_since(log), wanted=wanted, why="", next="")
+        return Result(id, PASS, seen=_since(log), wanted=wanted)
     count, last = sum(row["count"] for row in rows), max(row["last_s"] for row in rows)
     names = {gpu["pci"]: gpu.get("name") or gpu["pci"] for gpu, _ in there}
     who = " and ".join(dict.fromkeys(names[pci] for row in rows for pci in row["pci"] if pci in names)) or "A GPU"

@@ -75,7 +75,7 @@ def _pattern(name: str, where: str, seen: dict[str, Any]) -> Judged:
     if seen["wrong_on_host"]:
         why = f"{seen['wrong_on_host']} cells of the pattern {words} {where} are wrong when the host reads them."
         return Judged(False, shown, "0 wrong cells", why, FAULTY)
-    return Judged(seen["bytes"] > 0, shown, "0 wrong cells", f"No cell {where} was tested.", OTHERS)
+    return Judged(bool(seen["bytes"]), shown, "0 wrong cells", f"No cell {where} was tested.", OTHERS)
 
 
 def _leak(where: str, seen: dict[str, Any]) -> Judged:

@@ -125,7 +125,7 @@ def history(name: str, against: dict[str, Any]) -> Due | None:
     if not runs:
         return None
     kind = (against.get("device") or {}).get("kind", "gpu")
-    part = min(OF_HISTORY[kind], OF_LAUNCHES if name == "launch" else 1)
+    part = min(OF_HISTORY[kind], OF_LAUNCHES) if name == "launch" else OF_HISTORY[kind]
     usual = statistics.median(run["rates"][against["id"]] for run in runs)
     earlier = f"{len(runs)} earlier run{'s' if len(runs) > 1 else ''}, the last on {runs[0]['taken_at'][:10]}"
     why = f"It was {figure(usual)} in {earlier}: something changed on this host."

@@ -161,6 +161,20 @@ def test_the_worst_link_on_the_way_counts() -> None:
     assert "at 0000:01:00.0 runs on 2 of the 16 lanes" in judge(seen)[f"{CARD}.link_width"].why
 
 
+def test_a_link_of_one_lane_hides_none_that_lost_lanes() -> None:
+    seen = healthy.seen("health")
+    whole = {**seen["cards"][0]["links"][0], "lanes": 1, "could_lanes": 1}
+    half = {**whole, "lanes": 8, "could_lanes": 16, "at": "0000:01:00.0"}
+    seen["cards"][0]["links"] = [whole, half]
+    assert judge(seen)[f"{CARD}.link_width"].status == FAIL
+
+
+def test_what_happens_just_now_is_no_second_ago() -> None:
+    seen = healthy.seen("health") | {"uptime_s": 82_800.0}
+    logged("hang", LINES["hang"], "0000:03:00.0")(seen)
+    assert "the last 0 s ago" in next(row.why for row in judge(seen).values() if row.status == FAIL)
+
+
 def test_what_a_card_does_not_have_is_not_asked() -> None:
     seen = healthy.seen("health")
     of_card(links=[], temperatures={}, memory_errors=None, bus_errors=None)(seen)

@@ -645,3 +645,16 @@ def test_the_plan_s_cpu_service_must_not_use_the_gpu() -> None:
     seen["loaded"]["size_vram"], seen["log"] = 0, {"gpu": False, "reasons": []}
     results = judge("generate", seen, services=services)
     assert {result.status for result in results.values()} == {PASS}
+
+
+def test_an_override_that_only_a_container_needs_is_stale_on_the_host() -> None:
+    found, planned = healthy.seen("rocm"), healthy.expected()
+    planned["torch"] = [{"where": "gpuhost-jupyter", "override": "10.3.0"}]
+    row = {"path": "/etc/environment", "name": "HSA_OVERRIDE_GFX_VERSION", "value": "10.3.0"}
+    found["override"]["env_files"] = [row]
+    check = next(check for check in CHECKS if check.area == "rocm")
+    results = {result.id: result for result in check.judge(found, planned)}
+    assert results["rocm.override.environment"].status == FAIL
+    planned["torch"][0]["where"] = "host"
+    results = {result.id: result for result in check.judge(found, planned)}
+    assert results["rocm.override.environment"].status == PASS

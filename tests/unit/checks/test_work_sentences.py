@@ -377,6 +377,20 @@ def test_a_link_that_is_faster_than_its_port_says_is_fast_enough() -> None:
     assert judge("rate", seen)["rate.host.gpu0.link"].status == PASS
 
 
+def test_a_transfer_over_a_link_that_is_not_shown_is_compared_with_what_else_is_known() -> None:
+    seen = healthy.seen("rate")
+    of_measure("to_device", link=None, limit=None)(seen)
+    result = judge("rate", seen)["rate.host.gpu0.to_device"]
+    assert result.status == PASS
+    assert not {"link", "limit"} & set(result.seen)
+
+
+def test_power_is_told_beside_its_cap() -> None:
+    said = {"core_mhz": 2480, "power_w": 338.0, "power_cap_w": 339.0, "junction_c": 108.9}
+    assert rate.readings(said) == "2480 MHz, 338 W of 339 W, junction 108.9 °C"
+    assert rate.readings({"power_w": 338.0}) == "338 W"
+
+
 def test_processors_have_no_link() -> None:
     assert "link" not in rate.names({"kind": "cpu"})
 
