@@ -106,7 +106,7 @@ def _simulated(seen: dict[str, Any], expected: dict[str, Any]) -> Result:
 
 
 def _clock(seen: dict[str, Any]) -> Result:
-    earliest = max(EARLIEST, seen["expected_written"] or 0.0)
+    earliest = max(EARLIEST, seen["expected_written"] or EARLIEST)
     # Files are stamped a little after the clock is read.
     return judged(
         "system.clock.sane",

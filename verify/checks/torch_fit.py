@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ..result import Result, judged, unverifiable
+from ..result import PASS, Result, judged, unverifiable
 from . import interpreters
 
 #: Wheels with kernels of one target, beside a wheel without any: `torch[device-gfx1100]` brings `amd-torch-device-gfx1100`
@@ -71,13 +71,13 @@ def _rocm(row: dict[str, Any], saw: dict[str, Any], driver: dict[str, Any], plan
         )
     if driver["in_tree"] and least and least.get("kernel"):
         release, wanted = str(driver["release"]), f"Linux {least['kernel']} or newer"
-        if parts(release)[:2] < parts(least["kernel"])[:2]:
+        if parts(release) < parts(least["kernel"])[:2]:
             why = (
                 f"ROCm {rocm} {interpreters.described(row)} asks for AMD's driver {least['version']}, made from Linux "
                 f"{least['kernel']}; the driver of this kernel is older ({release}), and AMD does not say that it will do"
             )
             return unverifiable(id, why, seen=f"ROCm {rocm}, Linux {release}", wanted=wanted)
-        return judged(id, True, seen=f"ROCm {rocm}, Linux {release}", wanted=wanted, why="", next="")
+        return Result(id, PASS, seen=f"ROCm {rocm}, Linux {release}", wanted=wanted)
     return None
 
 

@@ -12,6 +12,8 @@ from .context import Context
 from .pages import healthy
 
 SECONDS = 15
+#: So many characters of an answer are shown.
+SHOWN = 120
 
 _PYTHON = """
 import json, socket, sys, urllib.request
@@ -129,7 +131,7 @@ def _wired(row: dict[str, Any], saw: dict[str, Any], address: str, provider: dic
     elif saw["resolved"] is None:
         said, why = str(saw.get("error")), "it could not be asked from inside"
     else:
-        said = str(saw.get("error") or body[:120])
+        said = str(saw.get("error") or body[:SHOWN])
         why = (
             f"the name resolves, but {provider['name']} does not answer there"
             if saw.get("error")
@@ -138,7 +140,7 @@ def _wired(row: dict[str, Any], saw: dict[str, Any], address: str, provider: dic
     return judged(
         f"wiring.{row['name']}.{provider['name']}",
         well,
-        seen=body[:120] if well else said,
+        seen=body[:SHOWN] if well else said,
         wanted=f"{provider['name']} at {address}",
         why=f"From inside {row['container']} {provider['name']} cannot be used: {why} ({said}). {row['name']} gets no "
         "answers from it then.",

@@ -199,8 +199,12 @@ def test_a_planned_choice_of_gpus_is_as_planned() -> None:
     seen = healthy.seen("torch")
     assert judge(seen, expected)["torch.host.visibility"].status == FAIL
     assert "What was planned is not set on the host" in judge(seen, expected)["torch.host.visibility"].why
-    place(environment={"ROCR_VISIBLE_DEVICES": "GPU-9abb57639fa80c50"})(seen)
+    place(environment={"ROCR_VISIBLE_DEVICES": "GPU-9abb57639fa80c50", "PATH": "/usr/bin"})(seen)
     assert judge(seen, expected)["torch.host.visibility"].status == PASS
+
+
+def test_versions_are_compared_by_three_numbers() -> None:
+    assert torch_fit.parts("6.2.4.1-7") == (6, 2, 4)
 
 
 def inbox(minimum: str | None, release: str) -> dict[str, Result]:

@@ -391,6 +391,18 @@ def test_power_is_told_beside_its_cap() -> None:
     assert rate.readings({"power_w": 338.0}) == "338 W"
 
 
+def test_memory_is_tested_from_one_place_that_has_the_gpu() -> None:
+    host, jupyter, other = ({"where": name, "gpu": name != "host"} for name in ("host", "gpuhost-jupyter", "gpuhost-other"))
+    assert work.rows({"torch": [host, jupyter, other]}, "memory") == [jupyter]
+    assert work.rows({"torch": [host, {**jupyter, "gpu": False}]}, "memory") == [host]
+    assert work.rows({"torch": [host, jupyter]}, "correctness") == [host, jupyter]
+
+
+def test_what_explains_silent_processors_is_no_gpu() -> None:
+    assert work.causes(HOST, "cpu") == ("torch.host.import",)
+    assert work.causes(HOST, "cuda:0") == ("torch.host.import", "torch.host.gpu_available", "torch.host.gpu_count")
+
+
 def test_processors_have_no_link() -> None:
     assert "link" not in rate.names({"kind": "cpu"})
 
