@@ -198,7 +198,8 @@ def _memory(subject: str, name: str, card: dict[str, Any]) -> Result:
 
 def _bus(subject: str, name: str, errors: dict[str, int], uptime: float) -> Result:
     lost = sum(count for kind, count in errors.items() if kind in ("fatal", "nonfatal"))
-    repaired = sum(count for kind, count in errors.items() if kind == "correctable")
+    # Where something is lost, how much was repaired makes no difference.
+    repaired = sum(errors.values())
     often = repaired >= REPAIRED and repaired > A_MINUTE * uptime / 60
     kinds = ", ".join(f"{count} {kind}" for kind, count in errors.items())
     return judged(

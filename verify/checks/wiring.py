@@ -140,7 +140,7 @@ def _wired(row: dict[str, Any], saw: dict[str, Any], address: str, provider: dic
     return judged(
         f"wiring.{row['name']}.{provider['name']}",
         well,
-        seen=body[:SHOWN] if well else said,
+        seen=said,
         wanted=f"{provider['name']} at {address}",
         why=f"From inside {row['container']} {provider['name']} cannot be used: {why} ({said}). {row['name']} gets no "
         "answers from it then.",

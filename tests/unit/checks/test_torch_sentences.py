@@ -203,6 +203,13 @@ def test_a_planned_choice_of_gpus_is_as_planned() -> None:
     assert judge(seen, expected)["torch.host.visibility"].status == PASS
 
 
+def test_of_what_hides_gpus_only_that_is_named_which_was_not_planned() -> None:
+    expected, seen = healthy.expected(), healthy.seen("torch")
+    expected["torch"][0]["environment"] = {"ROCR_VISIBLE_DEVICES": "GPU-9abb57639fa80c50"}
+    place(environment={"ROCR_VISIBLE_DEVICES": "GPU-9abb57639fa80c50", "CUDA_VISIBLE_DEVICES": "-1"})(seen)
+    assert judge(seen, expected)["torch.host.visibility"].why.startswith("CUDA_VISIBLE_DEVICES=-1 ")
+
+
 def test_versions_are_compared_by_three_numbers() -> None:
     assert torch_fit.parts("6.2.4.1-7") == (6, 2, 4)
 
@@ -219,6 +226,7 @@ def inbox(minimum: str | None, release: str) -> dict[str, Result]:
 
 def test_for_the_kernel_s_own_driver_its_age_counts() -> None:
     assert inbox("6.14", "6.14.0-33-generic")["torch.host.rocm"].status == PASS
+    assert inbox("6.14", "6.14-generic")["torch.host.rocm"].status == PASS
     assert inbox("6.14", "7.0.1")["torch.host.rocm"].status == PASS
     old = inbox("6.14", "6.12.48+deb13-amd64")["torch.host.rocm"]
     assert old.status == UNVERIFIABLE

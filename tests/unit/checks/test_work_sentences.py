@@ -398,6 +398,13 @@ def test_memory_is_tested_from_one_place_that_has_the_gpu() -> None:
     assert work.rows({"torch": [host, jupyter]}, "correctness") == [host, jupyter]
 
 
+def test_of_processors_that_told_nothing_no_link_is_asked() -> None:
+    came = measured.outcome({}) | {"device": None}
+    asked = {device: [one.id for one in work.judge_device("rate", HOST, device, came)] for device in ("cpu", "cuda:0")}
+    assert "rate.host.cpu.link" not in asked["cpu"]
+    assert "rate.host.gpu0.link" in asked["cuda:0"]
+
+
 def test_what_explains_silent_processors_is_no_gpu() -> None:
     assert work.causes(HOST, "cpu") == ("torch.host.import",)
     assert work.causes(HOST, "cuda:0") == ("torch.host.import", "torch.host.gpu_available", "torch.host.gpu_count")
