@@ -47,6 +47,11 @@ def compare(id: str, *, seen: Any, wanted: Any, why: str, next: str, needs: tupl
     return judged(id, seen == wanted, seen=seen, wanted=wanted, why=why, next=next, needs=needs)
 
 
+def passed(id: str, *, seen: Any, wanted: Any) -> Result:
+    """A pass."""
+    return Result(id, PASS, seen, wanted)
+
+
 def failed(id: str, *, seen: Any, wanted: Any, why: str, next: str, needs: tuple[str, ...] = ()) -> Result:
     """A failure."""
     return Result(id, FAIL, seen, wanted, why, next, needs)

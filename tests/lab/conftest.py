@@ -81,6 +81,14 @@ def verify(host: LabHost, only: Sequence[str] = ()) -> tuple[int, dict[str, dict
     return done.code, {row["id"]: row for row in rows}
 
 
+def ready(host: LabHost, *services: str) -> None:
+    """The containers of these services are healthy again."""
+    for name in services:
+        healthy = f"docker inspect -f '{{{{.State.Health.Status}}}}' gpuhost-{name} | grep -qx healthy"
+        last = f"docker logs --tail 20 gpuhost-{name} >&2"
+        host.run(f"for i in $(seq 120); do {healthy} && exit; sleep 1; done; {last}; exit 1")
+
+
 def red(results: dict[str, dict[str, Any]]) -> set[str]:
     """The checks that failed."""
     return {id for id, row in results.items() if row["status"] == "fail"}

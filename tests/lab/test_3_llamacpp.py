@@ -6,14 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.lab.conftest import Fleet, LabHost, red, verify
+from tests.lab.conftest import Fleet, LabHost, ready, red, verify
 
 pytestmark = pytest.mark.lab
 
-HEALTHY = (
-    "for i in $(seq 120); do docker inspect -f '{{.State.Health.Status}}' gpuhost-llamacpp | grep -qx healthy && exit; "
-    "sleep 1; done; exit 1"
-)
 AREAS = ("containers", "services", "generate")
 
 #: What breaks it, what mends it, the check that turns red, and words of its sentence.
@@ -76,7 +72,7 @@ def test_what_is_broken_is_named(
         results = look(host)
     finally:
         host.run(mended.format(key=KEY))
-        host.run(HEALTHY)
+        ready(host, "llamacpp")
     assert red(results) == {id}
     assert words in results[id]["why"], results[id]["why"]
     changed = {one for one, row in results.items() if row["status"] != before[one]["status"]} - {id}

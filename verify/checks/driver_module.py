@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..result import PASS, Result, compare, failed, judged, unverifiable
+from ..result import Result, compare, failed, judged, passed, unverifiable
 
 ACCEPTED, LOADED, SIGNED = "driver.module.accepted", "driver.module.loaded", "driver.module.signed"
 LOG = "sudo dmesg | grep -iE 'amdgpu|kfd'"
@@ -49,14 +49,14 @@ def as_part(name: str) -> str:
 def _accepted(seen: dict[str, Any], name: str, module: dict[str, Any]) -> Result:
     wanted = "the kernel takes it"
     if module.get("loaded"):
-        return Result(ACCEPTED, PASS, seen=wanted, wanted=wanted)
+        return passed(ACCEPTED, seen=wanted, wanted=wanted)
     line = _refusal(seen, name)
     if line:
         why, step = _refused(seen, name)
         return failed(ACCEPTED, seen=line, wanted=wanted, why=f"The kernel refuses {name}: “{line}”. {why}", next=step)
     if not seen["log_read"]:
         return unverifiable(ACCEPTED, "only root may read the kernel's log, where a refusal would stand", wanted=wanted)
-    return Result(ACCEPTED, PASS, seen=wanted, wanted=wanted)
+    return passed(ACCEPTED, seen=wanted, wanted=wanted)
 
 
 def _refusal(seen: dict[str, Any], name: str) -> str | None:
@@ -169,7 +169,7 @@ def _build(module: dict[str, Any]) -> str | None:
 def _signed(seen: dict[str, Any], name: str, module: dict[str, Any]) -> Result:
     file, wanted = _file(seen, name, seen["release"]) or {}, "signed with an enrolled key"
     if file.get("in_tree") or (module.get("loaded") and file.get("signer")):
-        return Result(SIGNED, PASS, seen=wanted, wanted=wanted)
+        return passed(SIGNED, seen=wanted, wanted=wanted)
     if not file and seen["container"]:
         return unverifiable(SIGNED, BELOW, wanted=wanted)
     if not file.get("signer"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .torch_fit import parts
+from .versions import made_from, too_old
 
 
 class Cause(NamedTuple):
@@ -74,21 +74,9 @@ def cause(
     """
     kinds = [reason["kind"] for reason in reasons]
     if too_old(driver, least) and (not kinds or kinds[0] in ("timeout", "crashed", "no_gpu", "gpu_error")):
-        runs, wanted = _base(driver), (least or {}).get("kernel")
+        runs, wanted = made_from(driver), (least or {}).get("kernel")
         old = CAUSES["too_old"]
         return old._replace(words=f"{old.words} (made from Linux {wanted} or newer, and here is {runs})")
     # That there is none is said besides the reason.
     telling = [kind for kind in kinds if kind != "no_gpu"] or kinds
     return CAUSES.get(telling[0], UNKNOWN) if telling else UNKNOWN
-
-
-def too_old(driver: Mapping[str, Any] | None, least: Mapping[str, Any] | None) -> bool:
-    """Whether the driver that is loaded is of an older kernel than the server asks for."""
-    base, wanted = parts(_base(driver)), parts((least or {}).get("kernel"))[:2]
-    return bool(base and wanted) and base < wanted
-
-
-def _base(driver: Mapping[str, Any] | None) -> str:
-    """The kernel that the loaded driver was made from: AMD numbers its own by it."""
-    driver = driver or {}
-    return str((driver.get("release") if driver.get("in_tree") else driver.get("version")) or "")

@@ -5,11 +5,12 @@ What the log says is judged from its begin, or from the last `sudo dmesg --clear
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 from ..probes import health
 from ..probes.host import Host
-from ..result import PASS, Result, judged, unverifiable
+from ..result import Result, judged, passed, unverifiable
 from .context import Context
 from .driver import SIMULATED
 from .driver_module import as_part
@@ -197,9 +198,8 @@ def _memory(subject: str, name: str, card: dict[str, Any]) -> Result:
 
 
 def _bus(subject: str, name: str, errors: dict[str, int], uptime: float) -> Result:
-    lost = sum(count for kind, count in errors.items() if kind in ("fatal", "nonfatal"))
-    # Where something is lost, how much was repaired makes no difference.
-    repaired = sum(errors.values())
+    counted = Counter(errors)  # a kind that this kernel does not count is 0
+    lost, repaired = counted["fatal"] + counted["nonfatal"], counted["correctable"]
     often = repaired >= REPAIRED and repaired > A_MINUTE * uptime / 60
     kinds = ", ".join(f"{count} {kind}" for kind, count in errors.items())
     return judged(
@@ -220,7 +220,7 @@ def _event(kind: str, seen: dict[str, Any], there: list[tuple[dict[str, Any], di
         return unverifiable(id, log["error"], wanted=wanted)
     rows = [row for row in log["events"] if row["kind"] == kind and _about(row, there)]
     if not rows:
-        return Result(id, PASS, seen=_since(log), wanted=wanted)
+        return passed(id, seen=_since(log), wanted=wanted)
     count, last = sum(row["count"] for row in rows), max(row["last_s"] for row in rows)
     names = {gpu["pci"]: gpu.get("name") or gpu["pci"] for gpu, _ in there}
     who = " and ".join(dict.fromkeys(names[pci] for row in rows for pci in row["pci"] if pci in names)) or "A GPU"

@@ -202,11 +202,7 @@ def _count(row: dict[str, Any], saw: dict[str, Any], gpus: int) -> Result:
         seen=len(saw["devices"]),
         wanted=gpus,
         why=f"PyTorch {interpreters.described(row)} sees {len(saw['devices'])} GPUs and the plan has {gpus}: "
-        + (
-            "an integrated GPU is counted too, and may be chosen."
-            if gpus in range(len(saw["devices"]))
-            else "the others are idle."
-        ),
+        + ("an integrated GPU is counted too, and may be chosen." if saw["devices"][gpus:] else "the others are idle."),
         next="Look for HIP_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES: they filter one after the other.",
         needs=(result_id(row, "gpu_available"), result_id(row, "visibility")),
     )

@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ..result import PASS, Result, judged, unverifiable
+from ..result import Result, judged, passed, unverifiable
 from . import interpreters
+from .versions import parts, too_old
 
 #: Wheels with kernels of one target, beside a wheel without any: `torch[device-gfx1100]` brings `amd-torch-device-gfx1100`
 #: (ROCm/TheRock, RELEASES.md, multi-arch packages). Without it the first kernel fails, not the import.
@@ -36,11 +37,6 @@ def judge(row: dict[str, Any], saw: dict[str, Any], seen: dict[str, Any], expect
 
 def _id(row: dict[str, Any], property: str) -> str:
     return f"torch.{row['where']}.{property}"
-
-
-def parts(version: str | None) -> tuple[int, ...]:
-    """Numbers of a version, for comparing."""
-    return tuple(int(part) for part in re.findall(r"\d+", str(version or "").partition("-")[0])[:3])
 
 
 def rocm_of(saw: dict[str, Any]) -> str | None:
@@ -71,13 +67,13 @@ def _rocm(row: dict[str, Any], saw: dict[str, Any], driver: dict[str, Any], plan
         )
     if driver["in_tree"] and least and least.get("kernel"):
         release, wanted = str(driver["release"]), f"Linux {least['kernel']} or newer"
-        if parts(release) < parts(least["kernel"])[:2]:
+        if too_old(driver, least):
             why = (
                 f"ROCm {rocm} {interpreters.described(row)} asks for AMD's driver {least['version']}, made from Linux "
                 f"{least['kernel']}; the driver of this kernel is older ({release}), and AMD does not say that it will do"
             )
             return unverifiable(id, why, seen=f"ROCm {rocm}, Linux {release}", wanted=wanted)
-        return Result(id, PASS, seen=f"ROCm {rocm}, Linux {release}", wanted=wanted)
+        return passed(id, seen=f"ROCm {rocm}, Linux {release}", wanted=wanted)
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.checks import healthy
-from verify.checks import CHECKS, fallback
+from verify.checks import CHECKS, fallback, versions
 from verify.parsers import ollama_log
 from verify.result import FAIL, PASS, Result, settle
 
@@ -133,7 +133,7 @@ DRIVERS = [
 
 @pytest.mark.parametrize(("driver", "least", "old"), DRIVERS)
 def test_a_driver_s_age_is_that_of_the_kernel_it_was_made_from(driver: Any, least: Any, old: bool) -> None:
-    assert fallback.too_old(driver, least) is old
+    assert versions.too_old(driver, least) is old
 
 
 def test_a_gpu_that_was_found_and_not_used_is_a_fault_too() -> None:

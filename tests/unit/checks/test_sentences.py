@@ -568,6 +568,7 @@ UNKNOWN: list[tuple[str, Change, str, str]] = [
         "this host is a container",
     ),
     ("system", put("disk", {"error": "no such file"}), "system.disk.free", "no such file"),
+    ("system", put("disk", None), "system.disk.free", "nothing came back"),
     ("system", put("memory", {"error": "no such file"}), "system.memory.available", "no such file"),
     (
         "access",
@@ -647,14 +648,20 @@ def test_the_plan_s_cpu_service_must_not_use_the_gpu() -> None:
     assert {result.status for result in results.values()} == {PASS}
 
 
-def test_an_override_that_only_a_container_needs_is_stale_on_the_host() -> None:
-    found, planned = healthy.seen("rocm"), healthy.expected()
-    planned["torch"] = [{"where": "gpuhost-jupyter", "override": "10.3.0"}]
-    row = {"path": "/etc/environment", "name": "HSA_OVERRIDE_GFX_VERSION", "value": "10.3.0"}
-    found["override"]["env_files"] = [row]
-    check = next(check for check in CHECKS if check.area == "rocm")
-    results = {result.id: result for result in check.judge(found, planned)}
-    assert results["rocm.override.environment"].status == FAIL
-    planned["torch"][0]["where"] = "host"
-    results = {result.id: result for result in check.judge(found, planned)}
-    assert results["rocm.override.environment"].status == PASS
+@pytest.mark.parametrize(("where", "status"), [("gpuhost-jupyter", FAIL), ("host", PASS)])
+def test_an_override_that_only_a_container_needs_is_stale_on_the_host(where: str, status: str) -> None:
+    seen = healthy.seen("rocm")
+    put("override", "env_files", [{"path": "/etc/environment", "name": OVERRIDE, "value": "10.3.0"}])(seen)
+    planned = [{"where": where, "override": "10.3.0"}]
+    assert judge("rocm", seen, torch=planned)["rocm.override.environment"].status == status
+
+
+def test_a_service_without_checks_of_its_own_has_those_of_every_service() -> None:
+    first, seen = healthy.expected()["services"][0], healthy.seen("services")
+    seen["services"] = {"sixth": seen["services"][first["name"]]}
+    results = judge("services", seen, services=[{**first, "name": "sixth"}])
+    assert set(results) == {f"services.sixth.{name}" for name in ("answers", "health", "exposure")}
+
+
+def test_what_a_service_answers_inside_of_another_is_shown() -> None:
+    assert judge("wiring", healthy.seen("wiring"))["wiring.jupyter.ollama"].seen == '{"version":"0.35.0"}'

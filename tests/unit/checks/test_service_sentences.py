@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.checks import healthy
-from verify.checks import CHECKS, generate_llamacpp, system
+from verify.checks import generate_llamacpp
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result
 
 Seen = dict[str, Any]
@@ -199,26 +199,3 @@ def test_what_cannot_be_seen_is_no_pass(change: Seen, id: str, words: str) -> No
 def test_an_answer_is_read_as_it_is_documented(said: Any, seen: Seen) -> None:
     found = generate_llamacpp.read(said)
     assert found.get("error", "").startswith(seen["error"]) if "error" in seen else found == seen
-
-
-def test_a_service_without_checks_of_its_own_has_those_of_every_service() -> None:
-    planned, found = healthy.expected(), healthy.seen("services")
-    planned["services"] = [{**planned["services"][0], "name": "sixth"}]
-    first = healthy.expected()["services"][0]["name"]
-    found["services"] = {"sixth": found["services"][first]}
-    check = next(check for check in CHECKS if check.area == "services")
-    assert {result.id for result in check.judge(found, planned)} == {
-        f"services.sixth.{name}" for name in ("answers", "health", "exposure")
-    }
-
-
-def test_what_answers_inside_is_shown() -> None:
-    check = next(check for check in CHECKS if check.area == "wiring")
-    rows = {row.id: row for row in check.judge(healthy.seen("wiring"), healthy.expected())}
-    assert rows["wiring.jupyter.ollama"].seen == '{"version":"0.35.0"}'
-
-
-@pytest.mark.parametrize("section", [None, "text"])
-def test_a_part_that_did_not_come_back_is_told(section: Any) -> None:
-    assert system._error(section) == "nothing came back"
-    assert system._error({"error": "timed out"}) == "timed out"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.unit.checks import healthy
-from verify.checks import CHECKS, pytorch, pytorch_worker, torch_fit, torch_look
+from verify.checks import CHECKS, pytorch, pytorch_worker, torch_fit, torch_look, versions
 from verify.checks.context import Context, Ran
 from verify.compute import runner
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result, settle
@@ -211,7 +211,7 @@ def test_of_what_hides_gpus_only_that_is_named_which_was_not_planned() -> None:
 
 
 def test_versions_are_compared_by_three_numbers() -> None:
-    assert torch_fit.parts("6.2.4.1-7") == (6, 2, 4)
+    assert versions.parts("6.2.4.1-7") == (6, 2, 4)
 
 
 def inbox(minimum: str | None, release: str) -> dict[str, Result]:
