@@ -188,6 +188,15 @@ def test_a_converged_host_of_an_up_is_not_called_broken() -> None:
     assert "not certified</p>" not in text
 
 
+@pytest.mark.parametrize(
+    ("command", "title"),
+    [("up", "Set-up and verification of north"), ("verify", "Verification of north"), ("info", "Info of north")],
+)
+def test_the_title_promises_no_end_that_a_run_may_not_have_come_to(command: str, title: str) -> None:
+    text = html.render(RunReport(command, "north", "", None, None, (HostReport("gpu01", results=None),)))
+    assert f"<h1>{title}</h1>" in text
+
+
 HEADLINES = [
     (["certified"], "The host is certified."),
     (["certified"] * 2, "Both hosts are certified."),
