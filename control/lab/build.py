@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 
 from control import support
-from control.lab import amd, digest, names, recipes, registry, wheels
+from control.lab import amd, digest, names, recipes, registry, variants, wheels
 from control.lab.images import Images, Say, scratch, workers
 from control.lab.recipes import HOST_INCLUDE, Base
 
@@ -22,6 +22,8 @@ MIRROR_CONTEXT = names.CONTEXTS_DIR / "mirror"
 AMD_CONTEXT = names.CONTEXTS_DIR / "amd"
 #: The configuration that the registry is filled with; how it later serves does not change what is in it.
 _PLAIN = MIRROR_CONTEXT / "server" / "registry-plain.yml"
+#: What is made of each image beside it.
+_VARIANTS = Path(variants.__file__)
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,7 @@ def _registry(maker: Images, source: str, images: Sequence[str]) -> Job:
     """A registry's storage with one stand-in under every name that it answers for on docker.io."""
 
     def job(done: Mapping[str, str]) -> str:
-        tag = f"{names.IMAGES}/registry:{digest.of(_PLAIN.read_text(), done[source], images)}"
+        tag = f"{names.IMAGES}/registry:{digest.of(_PLAIN.read_text(), _VARIANTS.read_text(), done[source], images)}"
         if not maker.has(tag):
             maker.say(f"filling the registry with {', '.join(images)}")
             registry.fill(maker.client, done["mirror-base"], dict.fromkeys(images, done[source]), tag)

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 import docker
 import requests
 
-from control.lab import names
+from control.lab import names, variants
 
 
 def fill(client: docker.DockerClient, server: str, content: Mapping[str, str], tag: str) -> None:
-    """An image ``tag`` has a registry's storage with ``content`` (name on docker.io -> local image) in it.
+    """An image ``tag`` has a registry's storage with ``content`` (name on docker.io -> local image) in it, and its variants.
 
     The images are pushed to a registry that listens on 127.0.0.1 for that long: Docker takes those without TLS.
     """
@@ -32,6 +32,7 @@ def fill(client: docker.DockerClient, server: str, content: Mapping[str, str], t
         _wait(port)
         for name, image in content.items():
             _push(client, image, f"127.0.0.1:{port}/{on_docker_io(name)}")
+            variants.add(f"http://127.0.0.1:{port}", on_docker_io(name))
         container.stop(timeout=5)
         repository, _, version = tag.rpartition(":")
         container.commit(repository, version, changes=f"LABEL {names.LABEL}=1")
