@@ -67,6 +67,35 @@ class Image(Row):
         return f"{self.image}@{self.digest}" if self.digest else f"{self.image}:{self.tag}"
 
 
+class Archive(Part):
+    """One file of a release. ``gpu``: only a host with a GPU for it needs it."""
+
+    name: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    gpu: bool = False
+
+
+class Program(Row):
+    """A program that its maker publishes as archives. ``program``: its path in them. ``kernels``: an image with the same."""
+
+    id: str
+    version: VersionText
+    url: str
+    program: str
+    archives: list[Archive] = Field(min_length=1)
+    kernels: str
+    size: Size
+    stand_in: Size | None = None
+
+
+class Native(Part):
+    """A service on the host itself instead of in a container: a row of programs.yml, its arguments and its environment."""
+
+    program: str
+    arguments: list[str]
+    env: dict[str, str]
+
+
 class User(Part):
     """The numeric user that a container runs as and that owns its folders."""
 
@@ -174,6 +203,7 @@ class Service(Row):
     env_file: EnvFile | None = None
     secrets: list[Secret] = Field(default_factory=list)
     health: Health
+    native: Native | None = None
     read_only: bool = False
     models: bool = False
     model_file: ModelFile | None = None

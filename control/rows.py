@@ -9,6 +9,7 @@ from packaging.version import Version
 from pydantic import BeforeValidator, Field
 
 from control.programrows import Image as Image
+from control.programrows import Program as Program
 from control.programrows import Service as Service
 from control.programrows import Torch as Torch
 from control.rowparts import DeviceId, Gfx, Packages, Part, Purpose, Row, VersionText

@@ -42,6 +42,7 @@ class Table:
     rocm: Sequence[rows.Rocm]
     torch: Sequence[rows.Torch]
     images: Sequence[rows.Image]
+    programs: Sequence[rows.Program]
     catalogue: Sequence[rows.Service]
     sources: Mapping[str, Mapping[str, rows.Source]]
 
@@ -124,6 +125,10 @@ class Table:
     def image(self, image_id: str) -> rows.Image:
         """The image with this id. Raises KeyError."""
         return _by_id(self.images, image_id)
+
+    def program(self, program_id: str) -> rows.Program:
+        """The program with this id. Raises KeyError."""
+        return _by_id(self.programs, program_id)
 
     def services(self) -> Sequence[rows.Service]:
         """The catalogue."""

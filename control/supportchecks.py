@@ -13,7 +13,7 @@ Lists = dict[str, list[Any]]
 
 #: What the planner can fill into the texts of a service row.
 PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::([a-z_]+))?\}")
-PLAIN_PLACEHOLDERS = ("context", "data", "embedding_model", "model", "port", "upload_max_mb", "verify")
+PLAIN_PLACEHOLDERS = ("context", "data", "embedding_model", "listen", "model", "port", "upload_max_mb", "verify")
 #: Only for a service that loads a model from a file.
 MODEL_PLACEHOLDERS = ("model_file", "model_name")
 #: Where a list stands that has no file of its own name.
@@ -84,7 +84,10 @@ def _references(lists: Lists) -> Iterator[tuple[str, Any, str, str, Iterable[str
     for image in lists["images"]:
         yield "images", image, "targets", "targets", [*image.targets, *image.integrated_default]
         yield "images", image, "built", "images", [image.built.gpu_base, image.built.cpu_base] if image.built else []
+    for program in lists["programs"]:
+        yield "programs", program, "kernels", "images", [program.kernels]
     for service in lists["services"]:
+        yield "services", service, "native", "programs", [service.native.program] if service.native else []
         yield "services", service, "image", "images", [service.image]
         yield "services", service, "needs", "services", service.needs
         yield "services", service, "uses", "services", service.uses

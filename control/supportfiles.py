@@ -46,6 +46,7 @@ FILES: dict[str, dict[str, tuple[type[rows.Row], str, Callable[[Any], Any]]]] = 
     },
     "torch": {"torch": (rows.Torch, "id", lambda r: (r.build, r.system or "", Version(r.version), Version(r.rocm or "0")))},
     "images": {"images": (rows.Image, "id", lambda r: (r.image, r.tag or ""))},
+    "programs": {"programs": (rows.Program, "id", lambda r: r.id)},
     "services": {"services": (rows.Service, "id", lambda r: r.id)},
 }
 

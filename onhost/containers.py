@@ -60,6 +60,11 @@ class Containers:
         self._delete(previous(name))
         return True
 
+    def remove(self, name: str) -> None:
+        """No container has ``name``."""
+        if self.engine.container(name) is not None:
+            self._delete(name)
+
     def explain_failure(self, name: str, lines: int = 8) -> str:
         """Why the container does not work, in the words of its state, its health check and its log."""
         found = self.engine.container(name)

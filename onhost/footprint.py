@@ -31,6 +31,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "tree": ("path",),
     "venv": ("path",),
     "unit": ("name",),
+    "user": ("name",),
     "member": ("user", "group"),
     "container": ("name",),
     "image": ("name",),
@@ -164,6 +165,10 @@ def _unit(item: Item, host: Host) -> Values:
     return host.unit(item["name"])
 
 
+def _user(item: Item, host: Host) -> Values:
+    return host.account(item["name"])
+
+
 def _member(item: Item, host: Host) -> Values:
     return {"member": True} if host.is_member(item["user"], item["group"]) else {}
 
@@ -214,6 +219,7 @@ _LOOKS: dict[str, Callable[[Item, Host], Values]] = {
     "tree": _tree,
     "venv": _venv,
     "unit": _unit,
+    "user": _user,
     "member": _member,
     "container": _container,
     "image": _image,

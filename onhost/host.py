@@ -43,6 +43,11 @@ class Host:
         """The name of a group, or its number."""
         return _name_of(self._groups, gid)
 
+    def account(self, name: str) -> dict[str, str]:
+        """``{"uid", "gid", "home", "shell"}`` of a user; empty where there is none."""
+        fields = self._users.get(name)
+        return {"uid": fields[2], "gid": fields[3], "home": fields[5], "shell": fields[6]} if fields else {}
+
     def is_member(self, user: str, group: str) -> bool:
         """Whether ``user`` is in ``group``, as a further group or as the first."""
         fields = self._groups.get(group)

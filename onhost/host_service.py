@@ -6,10 +6,11 @@ import json
 import subprocess
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import files, paths
+from .containers import Containers
 from .finding import FindingError
 
 #: Where the units of this host itself are.
@@ -31,14 +32,28 @@ class HostService:
         self.health = health
         self._kept = paths.state() / "units" / f"{name}.json"
 
-    def settle(self, patience: float, check: bool = False) -> bool:
+    def settle(
+        self, patience: float, check: bool = False, containers: Containers | None = None, container: str = ""
+    ) -> bool:
         """The units are as they are to be, start at boot, run and answer; whether something changed.
 
         What was there before comes back where the service does not answer within ``patience`` seconds, also when the
         exchange was interrupted: nothing is given up before the new one has answered.
 
+        :param container: one of ``containers`` whose place the service takes.
         :raises FindingError: ``GH-SERVICE-UNHEALTHY`` with the last lines of the unit's log.
         """
+        if containers is None or check:
+            return self._exchange(patience, check)
+        stood = containers.set_aside(container)
+        try:
+            changed = self._exchange(patience, check)
+        except FindingError:
+            containers.restore(container)
+            raise
+        return containers.drop(container) or stood or changed
+
+    def _exchange(self, patience: float, check: bool) -> bool:
         before = files.read_json(self._kept)
         same = all(self._text(name) == text for name, text in self.texts.items())
         if same and before is None and self._up() and self.answers():
@@ -58,17 +73,24 @@ class HostService:
         fate = "the one before it runs again" if back else "there was none before it"
         raise FindingError("GH-SERVICE-UNHEALTHY", f"{self.name}: {fate}\n{said}")
 
+    def is_there(self) -> bool:
+        """Whether the host has its unit, in whatever state."""
+        return self._text(self.name) is not None
+
     def stop(self) -> bool:
         """It does not run, and is not started at boot; whether it did. Its files stay."""
-        if not any(self._text(name) for name in self.texts):
+        if not self.is_there():
             return False
         running = self._state("ActiveState") in ("active", "activating")
         _systemctl("disable", "--now", *self.texts)
         return running
 
-    def start(self) -> None:
-        """It runs again, as its files say."""
-        _systemctl("enable", "--now", *self.texts)
+    def start(self) -> bool:
+        """It runs again, as its files say; false where there are none."""
+        there = {name: text for name in self.texts if (text := self._text(name)) is not None}
+        if there:
+            _systemctl("enable", "--now", *(name for name, text in there.items() if "[Install]" in text))
+        return bool(there)
 
     def answers(self) -> bool:
         """Whether it says what it says when it works."""
@@ -135,6 +157,27 @@ class HostService:
             return paths.under(f"{UNITS}/{name}").read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
+
+
+def set_aside(containers: Containers, name: str, units: Sequence[str]) -> bool:
+    """Nothing stands for a service: its container is stopped and kept, and so is its unit; whether something did.
+
+    :param units: the service's own unit and those beside it; empty where it never runs on the host itself.
+    """
+    stopped = HostService(units[0], dict.fromkeys(units, ""), {}).stop() if units else False
+    return containers.set_aside(name) or stopped
+
+
+def bring_back(containers: Containers, name: str, units: Sequence[str]) -> bool:
+    """What was set aside for a service runs again, its container or else its unit; whether there was one."""
+    if containers.restore(name):
+        return True
+    unit = HostService(units[0], dict.fromkeys(units, ""), {}) if units else None
+    if unit is None or not unit.is_there():
+        return False
+    # Both want one port.
+    containers.remove(name)
+    return unit.start()
 
 
 def _systemctl(*words: str) -> None:

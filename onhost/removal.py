@@ -24,6 +24,7 @@ ORDER = (
     "venv",
     "tree",
     "directory",
+    "user",
     "kernel_module",
     "dkms",
     "package",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -20,6 +21,9 @@ _SYSTEM = {
     *("/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/cache", "/usr/local"),
     *("/usr/share", "/usr/lib", "/etc/apt", "/etc/docker", "/etc/ssl", "/etc/ssl/certs", "/var/log"),
 }
+#: Where the units of this host itself are, as opposed to those of packages.
+_UNITS = "/etc/systemd/system"
+_UNIT_KINDS = (".service", ".timer", ".socket", ".path")
 
 
 def _container(item: Item, host: Host) -> str:
@@ -52,8 +56,35 @@ def _member(item: Item, host: Host) -> str:
     return done.stderr.strip() if done.returncode else ""
 
 
+def _user(item: Item, host: Host) -> str:
+    """Gone with the group of its name; its home, where data of others may be, stays."""
+    done = subprocess.run(["userdel", item["name"]], capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode:
+        return done.stderr.strip()
+    # Some systems let it go with the user; 6: there is none.
+    group = subprocess.run(["groupdel", item["name"]], capture_output=True, text=True, timeout=30, check=False)
+    return group.stderr.strip() if group.returncode not in (0, 6) else ""
+
+
 def _kernel_module(item: Item, host: Host) -> str:
     return "a driver in use is not unloaded; after the next boot it is loaded only if the system wants it"
+
+
+def _file(item: Item, host: Host) -> str:
+    """A unit of ours has ended, and nothing starts it any more, before its file goes."""
+    path = Path(item["path"])
+    if str(path.parent) != _UNITS or path.suffix not in _UNIT_KINDS:
+        return _path(item, host)
+    _systemctl("disable", "--now", path.name)
+    reason = _path(item, host)
+    _systemctl("daemon-reload")
+    return reason
+
+
+def _systemctl(*words: str) -> None:
+    """A host without systemd has no units to stop; one that is gone already is no trouble."""
+    with contextlib.suppress(FileNotFoundError):
+        subprocess.run(["systemctl", *words], capture_output=True, timeout=120, check=False)
 
 
 def _path(item: Item, host: Host) -> str:
@@ -104,8 +135,9 @@ REMOVERS = {
     "network": _network,
     "image": _image,
     "member": _member,
+    "user": _user,
     "kernel_module": _kernel_module,
-    "file": _path,
+    "file": _file,
     "venv": _path,
     "tree": _path,
     "directory": _path,

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable
 
+from .checks import running
 from .checks.context import Context, fetch
 
 SCHEMA = 1
@@ -87,7 +88,7 @@ def measure(
 
 
 def _engine(row: dict[str, Any], ctx: Context, ask: Callable[[str], Sample]) -> dict[str, Any]:
-    return {"name": row["name"], "stand_in": ctx.stand_in(row["container"]), "ask": ask, "samples": [], "error": ""}
+    return {"name": row["name"], "stand_in": running.stand_in(row, ctx), "ask": ask, "samples": [], "error": ""}
 
 
 def _turns(engines: list[dict[str, Any]], runs: int, words: int) -> None:

@@ -70,7 +70,9 @@ def _programs(snapshot: Seen, expected: Seen) -> dict[str, str]:
         found["rocm"] = "; ".join(installs) or "none on the host"
     if engine.get("version"):
         found["engine"] = str(engine["version"])
-    services = {row["container"]: row["name"] for row in expected.get("services") or []}
+    rows = expected.get("services") or []
+    found |= {f"image.{row['name']}": str(row["image"]) for row in rows if row.get("unit")}
+    services = {row["container"]: row["name"] for row in rows}
     for row in engine.get("containers") or []:
         if row["name"] in services:
             # An image that was built here was never in a registry: only its id tells it from another.

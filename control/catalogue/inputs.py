@@ -76,6 +76,12 @@ ENTRIES: tuple[Entry, ...] = (
             "give a longer one of letters and digits (`openssl rand -hex 24`), or leave it out: one is made on the host",
         ),
         (
+            "GH-INPUT-NATIVE",
+            "A service that does not run on the host itself",
+            "its maker publishes it as a container image alone",
+            "take it out of services_native",
+        ),
+        (
             "GH-INPUT-UNKNOWN-USER",
             "A user that the host does not have",
             "gpuhost puts users into groups and makes none",

@@ -146,7 +146,7 @@ def _services(snapshot: dict[str, Any], made: dict[str, Any]) -> str:
 
 
 def _running(snapshot: dict[str, Any], made: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Service, state and address of every container that the plan wants."""
+    """Service, state and address of every service that the plan wants."""
     engine = snapshot.get("engine") or {}
     there = {one["name"]: one for one in engine.get("containers") or []}
     missing = "unknown" if engine.get("error") else "absent"
@@ -155,7 +155,19 @@ def _running(snapshot: dict[str, Any], made: dict[str, Any]) -> list[tuple[str, 
         found = there.get(wanted["name"], {})
         state = found.get("health") or found.get("state") or missing
         rows.append((wanted["service"], state, ", ".join(port.rpartition(":")[0] for port in wanted["ports"])))
-    return rows
+    return [*rows, *_on_host(snapshot, made)]
+
+
+def _on_host(snapshot: dict[str, Any], made: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Those that run on the host itself: who listens there says whether they do."""
+    ports = snapshot.get("ports")
+    listening = {str(row.get("unit")) for row in ports} if isinstance(ports, list) else set()
+    hidden = not isinstance(ports, list) or "ports.process" in (snapshot.get("needs_root") or [])
+    found = []
+    for wanted in made.get("roles", {}).get("services", {}).get("units", []):
+        state = "running" if wanted["unit"] in listening else "unknown" if hidden else "absent"
+        found.append((wanted["service"], state, wanted["listen"]))
+    return found
 
 
 def _show_services(out: Console, finished: run.Run) -> None:

@@ -20,6 +20,7 @@ MIRROR_RELEASE = 12
 HOST_CONTEXT = names.CONTEXTS_DIR / "host"
 MIRROR_CONTEXT = names.CONTEXTS_DIR / "mirror"
 AMD_CONTEXT = names.CONTEXTS_DIR / "amd"
+RELEASE_CONTEXT = names.CONTEXTS_DIR / "ollama-release"
 #: The configuration that the registry is filled with; how it later serves does not change what is in it.
 _PLAIN = MIRROR_CONTEXT / "server" / "registry-plain.yml"
 #: What is made of each image beside it.
@@ -81,6 +82,8 @@ def build(client: docker.DockerClient, releases: Sequence[int], say: Say, kernel
         jobs[f"registry-{name}"] = ({"mirror-base", name}, _registry(maker, name, images))
     parts = [f"{part}-{release}" for release in sorted(releases) for part in ("apt", "amd")]
     parts += [f"kernels-{release}" for release in sorted(kernels)] + ["wheels"] + [f"registry-{name}" for name in shipped]
+    jobs["release"] = ({"stand-in-ollama"}, _release(maker))
+    parts.append("release")
     jobs["mirror"] = ({"mirror-base", *parts}, _mirror(maker, sorted(releases), parts))
     done = run_all(jobs)
     maker.drop_stages()
@@ -176,6 +179,18 @@ def _amd(maker: Images, release: int) -> Job:
     return job
 
 
+def _release(maker: Images) -> Job:
+    """The archives of Ollama's release, of its stand-in, under the names that the truth table has."""
+
+    def job(done: Mapping[str, str]) -> str:
+        row = support.load().program("ollama")
+        archives = " ".join(one.name for one in row.archives)
+        args = {"OLLAMA": done["stand-in-ollama"], "VERSION": row.version, "ARCHIVES": archives}
+        return _part(maker, "ollama-release", f"release {row.version} of Ollama: STAND-IN", RELEASE_CONTEXT, args)
+
+    return job
+
+
 def _part(maker: Images, name: str, what: str, context: Path, args: Mapping[str, str]) -> str:
     tag = f"{names.IMAGES}/{name}:{digest.of(digest.of_folder(context), dict(args))}"
     return maker.built(tag, what, context, args)
@@ -265,13 +280,14 @@ _FOLDERS = {
     "amd": "/srv/amd",
     "wheels": "/srv/pypi",
     "registry": "/var/lib/gpuhost-lab-registry",
+    "release": names.RELEASES_DIR,
 }
 
 
 def mirror_dockerfile(server: str, parts: Mapping[str, str]) -> str:
     """The Dockerfile that puts the mirror together.
 
-    :param parts: images by part: `apt-…`, `amd-…`, `kernels-…`, `wheels`, `registry-…`. Parts of one kind merge.
+    :param parts: images by part: `apt-…`, `amd-…`, `kernels-…`, `wheels`, `registry-…`, `release`. Parts of one kind merge.
     """
     copies = [f"COPY --from={image} {_FOLDERS[part.split('-')[0]]} {_FOLDERS[part.split('-')[0]]}"
               for part, image in parts.items()]  # fmt: skip

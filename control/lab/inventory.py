@@ -61,11 +61,14 @@ def ssh_options(lab_dir: Path) -> list[str]:
     ]
 
 
-def wishes(lab_dir: Path, key_fingerprint: str, amd_fingerprint: str) -> dict[str, Any]:
+def wishes(
+    lab_dir: Path, key_fingerprint: str, amd_fingerprint: str, programs: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """What is wanted of every lab host; names as in docs/architecture.md, "Wishes".
 
     :param key_fingerprint: of the key that signs the mirror of Debian.
     :param amd_fingerprint: of the key that stands in for AMD's.
+    :param programs: digests of archives of programs in the mirror, by file name.
     """
     return {
         "sources_ca_certificates": [str(lab_dir / names.CA_CERTIFICATE.relative_to(names.LAB_DIR))],
@@ -81,6 +84,8 @@ def wishes(lab_dir: Path, key_fingerprint: str, amd_fingerprint: str) -> dict[st
         "sources_amd_key_fingerprint": amd_fingerprint,
         "sources_registry_mirrors": [names.REGISTRY_URL],
         "sources_registries": {name: f"{names.MIRROR}:{names.REGISTRY_PORT}/{name}" for name in names.REGISTRIES},
+        "sources_programs": {"ollama": names.RELEASES_URL},
+        "sources_programs_sha256": dict(programs),
         "sources_python_index": names.PYTHON_INDEX,
         "sources_torch_index": names.PYTHON_INDEX,
         "gpu_access_users": [names.USER],

@@ -13,7 +13,8 @@ import requests
 from docker.errors import NotFound
 from docker.models.containers import Container
 
-from control.lab import digest, names
+from control import support
+from control.lab import digest, hosts, names
 from control.lab.errors import LabError
 from control.lab.files import File, archive
 from control.lab.keys import Authority, write_private
@@ -106,6 +107,17 @@ def kernels(client: docker.DockerClient) -> set[int]:
 def _labelled(client: docker.DockerClient, label: str) -> set[int]:
     container = find(client)
     return {int(one) for one in container.labels.get(label, "").split()} if container else set()
+
+
+def program_digests(client: docker.DockerClient) -> dict[str, str]:
+    """sha256 of each archive of Ollama's release that the mirror has, by name; empty where there is no mirror."""
+    container = find(client)
+    if container is None or container.status != "running":
+        return {}
+    row = support.load().program("ollama")
+    code, said = hosts.inside(container, ["cat", f"{names.RELEASES_DIR}/v{row.version}/{names.DIGESTS}"])
+    lines = [line.split() for line in said.splitlines()] if code == 0 else []
+    return {name.removeprefix("./"): digest for digest, name in lines}
 
 
 def has_apt_key() -> bool:

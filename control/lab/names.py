@@ -66,6 +66,10 @@ AMD_FOLDERS = {"amdgpu": "amdgpu", "rocm": "rocm", "graphics": "graphics", "core
 AMD_KEY_FILES = ("rocm/rocm.gpg.key", "core/gpg/packages.gpg")
 #: In each suite of AMD's in the mirror: what its Release file says.
 AMD_RELEASE_CONF = "release.conf"
+#: Where the mirror has the archives of Ollama's releases, and their digests beside them.
+RELEASES_DIR = "/srv/ollama"
+RELEASES_URL = f"https://{MIRROR}/ollama"
+DIGESTS = "sha256sum.txt"
 #: The model that the Ollama stand-in offers to pull.
 MODEL = "gpuhost-lab-tiny"
 

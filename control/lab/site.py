@@ -95,10 +95,11 @@ def write_site(client: docker.DockerClient) -> None:
     names.KNOWN_HOSTS.write_text(lines + fleet.known_hosts_lines())
     keys.ssh_key(names.SSH_KEY)
     specs = [hosts.spec_of(one) for one in found]
+    programs = mirror.program_digests(client)
     inventory.write(
         names.SITE_DIR,
         inventory.hosts(specs, addresses, names.LAB_DIR, fleet.entries()),
-        inventory.wishes(names.LAB_DIR, mirror.apt_fingerprint(), mirror.amd_fingerprint()),
+        inventory.wishes(names.LAB_DIR, mirror.apt_fingerprint(), mirror.amd_fingerprint(), programs),
     )
 
 

@@ -34,7 +34,8 @@ def container(ctx: Context, service: Service, chosen: Chosen) -> dict[str, Any]:
         "image": chosen.reference,
         "command": [fill(word) for word in service.command],
         "user": f"{service.user.uid}:{service.user.gid}",
-        "aliases": [service.id],
+        "aliases": aliases(service.id),
+        "units": unit_files(service.id) if service.native else [],
         "ports": [f"{bind}:{host_port(ctx, service)}:{service.port}"],
         "folders": [{"path": fill(folder.path), **owner, "mode": folder.mode} for folder in service.folders],
         "mounts": [
@@ -47,7 +48,7 @@ def container(ctx: Context, service: Service, chosen: Chosen) -> dict[str, Any]:
         "model_file": file and {key: file[key] for key in ("model", "store", "links")},
         "env": {
             **{name: fill(value) for name, value in service.env.items()},
-            **_gpu_env(chosen.base, chosen.fit),
+            **gpu_env(chosen.base, chosen.fit),
             **browser.env,
         },
         "env_file": _env_file(service, fill, owner),
@@ -69,7 +70,7 @@ def container(ctx: Context, service: Service, chosen: Chosen) -> dict[str, Any]:
         "security_opts": ["no-new-privileges:true"],
         "read_only": service.read_only,
         "tmpfs": ["/tmp"] if service.read_only else [],
-        "memory": _memory(ctx, service),
+        "memory": memory(ctx, service),
         "pids_limit": service.limits.pids,
         "shm_size": f"{service.limits.shm_mb}M" if service.limits.shm_mb else None,
         "restart_policy": "unless-stopped",
@@ -95,6 +96,18 @@ def literal(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
+def aliases(service: str) -> list[str]:
+    """What a service is called in the network. Ollama on the host listens on 127.0.0.1, and answers only who calls it by an
+    address or a name like the second (its server/routes.go, allowedHost)."""
+    return [service, f"{service}.internal"]
+
+
+def unit_files(service: str, bridged: bool = True) -> list[str]:
+    """The units of a service on the host itself: its own, and what lets containers reach it."""
+    name = f"{PREFIX_OF_NAMES}{service}"
+    return [f"{name}.service", *([f"{name}-bridge.socket", f"{name}-bridge.service"] if bridged else [])]
+
+
 def groups(ctx: Context, devices: list[str]) -> list[str]:
     """The numeric groups that own the devices: names differ between host and image, numbers do not."""
     nodes = ctx.parts["gpu_access"]["nodes"]
@@ -102,7 +115,8 @@ def groups(ctx: Context, devices: list[str]) -> list[str]:
     return [str(number) for number in sorted(numbers)]
 
 
-def _gpu_env(base: Image, fit: override.Fit) -> dict[str, str]:
+def gpu_env(base: Image, fit: override.Fit) -> dict[str, str]:
+    """What a program with these kernels has to be told of the GPUs that it gets."""
     if not fit.gpu:
         return {}
     integrated = any(gpu.integrated and gpu.gfx not in base.integrated_default for gpu in fit.gpus)
@@ -132,8 +146,8 @@ def secret_path(service: str, name: str) -> str:
     return f"{places.SECRETS}/{service}/{name}"
 
 
-def _memory(ctx: Context, service: Service) -> str:
-    """In whole GiB where there are several: the host's total differs by a little from boot to boot."""
+def memory(ctx: Context, service: Service) -> str:
+    """What a service may take at most. In whole GiB where there are several: the host's total differs from boot to boot."""
     share = int((ctx.mapping("memory").get("total_bytes") or 0) * service.limits.memory_share)
     if service.limits.memory_max_mb:
         share = min(share, service.limits.memory_max_mb << 20)
@@ -150,6 +164,7 @@ class Filler:
         self._plain = {
             "context": str(ctx.wishes["services_llamacpp_context"]),
             "embedding_model": str(ctx.wishes["services_embedding_model"]),
+            "listen": f"{literal(ctx.wishes['services_bind_address'])}:{host_port(ctx, service)}",
             "data": modelfiles.data_folder(ctx, service.id),
             "model": models[0] if models else "",
             "port": str(service.port),
@@ -163,7 +178,7 @@ class Filler:
 
     def _value(self, name: str, argument: str | None) -> str:
         if name == "address":
-            return f"http://{argument}:{self._ports[str(argument)]}"
+            return f"http://{aliases(str(argument))[1]}:{self._ports[str(argument)]}"
         if name == "secret":
             return secret_path(self._service.id, str(argument))
         return self._plain[name]

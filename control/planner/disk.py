@@ -11,6 +11,7 @@ from control.planner.images import reference
 from control.planner.model import MB, Context, Outcome, in_words
 from control.planner.services import enabled
 from control.planner.torch import VENV
+from verify import places
 
 if TYPE_CHECKING:
     from control.findings import Finding
@@ -81,7 +82,9 @@ def _items(ctx: Context) -> Iterator[Item]:
     yield from _torch(ctx, missing)
     for image in missing_images(ctx):
         yield Item(image["name"], IMAGES, _image_size(ctx, image))
+    yield from _programs(ctx)
     present = {container["name"] for container in ctx.mapping("engine").get("containers") or []}
+    present |= {unit["name"] for unit in ctx.parts["services"]["units"] if program_present(ctx, unit)}
     for service in enabled(ctx)[0]:
         if f"gpuhost-{service.id}" not in present:
             yield Item(f"data of {service.name}", ctx.wishes["services_data_root"], None, service.reserve_disk_mb)
@@ -115,6 +118,23 @@ def _torch(ctx: Context, missing: set[str]) -> Iterator[Item]:
         yield Item("PyTorch", "/usr", row.size)
     elif row and row.requirement and not venv_present(ctx):
         yield Item("PyTorch", VENV, row.size)
+
+
+def _programs(ctx: Context) -> Iterator[Item]:
+    """Programs of services on the host itself. Their archives lie beside what is unpacked of them until that is done."""
+    for unit in ctx.parts["services"]["units"]:
+        if program_present(ctx, unit):
+            continue
+        row = ctx.table.program(unit["program"])
+        size = row.stand_in if ctx.simulated and row.stand_in else row.size
+        yield Item(f"{row.id} {row.version}", unit["folder"], size)
+        yield Item("its archives", places.STATE, None, size.download_mb)
+
+
+def program_present(ctx: Context, unit: Mapping[str, Any]) -> bool:
+    """Whether the folder of a unit's program is as it was sealed."""
+    seal = (ctx.mapping("seals").get("services") or {}).get("items") or {}
+    return bool((seal.get(f"tree:{unit['folder']}") or {}).get("ok"))
 
 
 def missing_packages(ctx: Context) -> set[str]:

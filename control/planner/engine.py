@@ -6,7 +6,7 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from control.planner import services
+from control.planner import native, services
 from control.planner.model import Context, Decision, Outcome
 
 #: From here on, ports published on 127.0.0.1 cannot be reached from the same network segment (moby#45610).
@@ -23,7 +23,7 @@ def decide(ctx: Context) -> Outcome:
     An engine that gpuhost brought stays when the last service is taken out of the site: by then somebody may run
     containers of their own on it. `remove` takes it away.
     """
-    asked, _ = services.enabled(ctx)
+    asked = [one for one in services.enabled(ctx)[0] if not native.is_native(ctx, one)]
     if not asked and not _brought(ctx):
         why = "no service is wanted that runs in a container"
         return Outcome(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from control.planner import compat, images, modelfiles, services
+from control.planner import compat, images, modelfiles, native, services
 from control.planner.containers import secret_path, url
 from control.planner.model import SCHEMA, Context, Gpu, Outcome
 from verify import places
@@ -133,9 +133,10 @@ def _services(ctx: Context) -> list[dict[str, Any]]:
     enabled = services.enabled(ctx)[0]
     names = {service.id for service in enabled}
     containers = {container["service"]: container for container in ctx.parts["services"]["containers"]}
+    units = {unit["service"]: unit for unit in ctx.parts["services"]["units"]}
     found = []
     for row in enabled:
-        container = containers[row.id]
+        container = containers.get(row.id) or _as_container(units[row.id])
         models = services.wanted_models(ctx, enabled) if row.models else []
         wanted = {"json": row.health.json_} if row.health.json_ is not None else {"contains": row.health.contains}
         found.append(
@@ -148,10 +149,11 @@ def _services(ctx: Context) -> list[dict[str, Any]]:
                 "calls": [one for one in [*row.needs, *row.uses] if one in names],
                 "gpu": bool(container["devices"]),
                 "override": container["override"],
-                "driver_min": _driver_min(ctx, images.with_gpu(ctx, row).driver_min) if container["devices"] else None,
+                "driver_min": _driver_min(ctx, _floor(ctx, row)) if container["devices"] else None,
                 "devices": container["devices"],
                 "groups": container["groups"],
                 "cap_add": container["cap_add"],
+                **container.get("on_host", {}),
                 "model": models[0] if models else None,
                 "models": models,
                 **({"embedding_model": ctx.wishes["services_embedding_model"]} if _embeds(row) else {}),
@@ -161,8 +163,27 @@ def _services(ctx: Context) -> list[dict[str, Any]]:
     return found
 
 
+def _floor(ctx: Context, row: Service) -> str | None:
+    """The oldest driver that what computes on the GPU works with."""
+    return native.driver_min(ctx, row) if native.is_native(ctx, row) else images.with_gpu(ctx, row).driver_min
+
+
 def _embeds(row: Service) -> bool:
     return "{embedding_model}" in row.model_dump_json()
+
+
+def _as_container(unit: dict[str, Any]) -> dict[str, Any]:
+    """A service on the host itself, in the words of one that runs in a container; ``on_host`` has what is its own."""
+    own = {key: unit[key] for key in ("unit", "user", "folder", "port")}
+    return {
+        "name": unit["name"],
+        "image": f"{unit['program']} {unit['version']}, on the host itself",
+        "devices": unit["devices"],
+        "groups": unit["gids"],
+        "override": unit["override"],
+        "cap_add": [],
+        "on_host": {**own, "program": unit["command"].split()[0]},
+    }
 
 
 def _file_server(ctx: Context, row: Service, container: dict[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from control.planner import access, override
 from control.planner.model import Context, Decision
-from control.planner.sources import python_index
+from control.planner.sources import DOCKER_HUB, python_index
 
 if TYPE_CHECKING:
     from control.rows import Image, Service
+
+
+#: The registry of an image that names none.
+DOCKERS_OWN = DOCKER_HUB.partition(".")[2]
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,17 @@ def _fetched(
 
 def reference(ctx: Context, row: Image) -> str:
     """What the engine pulls: the image's own name, or the same image in the site's copy of its registry."""
-    registry = registry_of(row.reference)
-    copy = ctx.wishes["sources_registries"].get(registry) if registry else None
-    return f"{str(copy).rstrip('/')}{row.reference.removeprefix(registry)}" if copy else row.reference
+    registry, path = _parts(row.reference)
+    copy = ctx.wishes["sources_registries"].get(registry)
+    return f"{str(copy).rstrip('/')}/{path}" if copy else row.reference
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """The registry that an image is in, Docker's own too, and the name that it has there."""
+    registry = registry_of(name)
+    if registry:
+        return registry, name.removeprefix(f"{registry}/")
+    return DOCKERS_OWN, name if "/" in name else f"library/{name}"
 
 
 def registry_of(name: str) -> str:

@@ -80,7 +80,7 @@ def _publisher(ctx: Context, row: Mapping[str, Any]) -> str | None:
 
 
 def _is_ours(ctx: Context, row: Mapping[str, Any]) -> bool:
-    return (_publisher(ctx, row) or "").startswith(PREFIX_OF_NAMES)
+    return (_publisher(ctx, row) or row.get("unit") or "").startswith(PREFIX_OF_NAMES)
 
 
 def _hidden(ctx: Context, row: Mapping[str, Any]) -> bool:

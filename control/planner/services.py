@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from control.planner import compat, images, modelfiles, override, scraping
+from control.planner import compat, images, modelfiles, native, override, scraping
 from control.planner.containers import container, url
 from control.planner.model import Context, Decision, Outcome, in_names
 
@@ -22,8 +22,16 @@ def decide(ctx: Context) -> Outcome:
     decisions, stale = override.stale(ctx)
     found += stale
     fetched: list[dict[str, Any]] = []
-    containers = []
+    containers: list[dict[str, Any]] = []
+    units: list[dict[str, Any]] = []
     for service in services:
+        if native.is_native(ctx, service):
+            fit = native.fit(ctx, service)
+            units.append(native.unit(ctx, service, fit))
+            found += [*fit.findings, *(compat.floor(ctx, service.name, native.driver_min(ctx, service)) if fit.gpu else [])]
+            what = f"{units[-1]['program']} {units[-1]['version']}, on the host itself,"
+            decisions += [*([fit.decision] if fit.decision else []), _placed(ctx, service, what, fit)]
+            continue
         chosen = images.choose(ctx, service, fetched)
         fit = chosen.fit
         decisions += [fit.decision] if fit.decision else []
@@ -36,10 +44,13 @@ def decide(ctx: Context) -> Outcome:
         "data_root": ctx.wishes["services_data_root"],
         "images": fetched,
         "containers": containers,
+        "units": native.bridged(units, containers),
+        "packages": list(ctx.system.packages["unpack"].names) if units else [],
         "models": _models(ctx, services),
     }
     browsers, watched = scraping.said(ctx, services)
-    return Outcome(part, [*decisions, *browsers], [*found, *_file_model(ctx, services), *watched])
+    found += [*native.findings(ctx), *_file_model(ctx, services), *watched]
+    return Outcome(part, [*decisions, *browsers], found)
 
 
 def enabled(ctx: Context) -> tuple[list[Service], list[Finding]]:

@@ -78,7 +78,7 @@ def network(ctx: Context) -> list[Finding]:
 
 def needs_urls(ctx: Context) -> list[str]:
     """What has to be reachable for the parts of the plan that still have to be fetched."""
-    from control.planner.disk import missing_images, missing_packages, venv_present
+    from control.planner.disk import missing_images, missing_packages, program_present, venv_present
 
     urls: list[str] = []
     images = missing_images(ctx)
@@ -88,6 +88,8 @@ def needs_urls(ctx: Context) -> list[str]:
         urls += _release_files(ctx)
     urls += _vendors(ctx, missing)
     urls += _registries(ctx, [image["name"] for image in images if image.get("pull")])
+    for unit in ctx.parts["services"]["units"]:
+        urls += [] if program_present(ctx, unit) else [one["url"] for one in unit["archives"]]
     if pip_on_host:
         urls += map(_folder, [ctx.parts["pytorch"]["index_url"], *ctx.parts["pytorch"]["extra_index_urls"]])
     for image in images:

@@ -76,13 +76,10 @@ class HostReport:
         found = {}
         for result in self.results or ():
             area, _, rest = result.id.partition(".")
-            if (
-                area == "containers"
-                and rest.endswith(".image")
-                and isinstance(result.seen, dict)
-                and "STAND-IN" in result.seen
-            ):
-                found[rest.removesuffix(".image")] = str(result.seen["STAND-IN"])
+            name, _, what = rest.rpartition(".")
+            labelled = isinstance(result.seen, dict) and "STAND-IN" in result.seen
+            if (area, what) in (("containers", "image"), ("units", "program")) and labelled:
+                found[name] = str(result.seen["STAND-IN"])
         return found
 
     @property
@@ -124,7 +121,8 @@ def area_of(result: Result) -> str:
 
 def _answers(by_id: Mapping[str, Result], name: str) -> str:
     """``works``, ``fails`` or ``unknown``: over everything that was asked about this service by content."""
-    rows = [result for id, result in by_id.items() if id.startswith((f"services.{name}.", f"containers.{name}.running"))]
+    about = (f"services.{name}.", f"containers.{name}.running", f"units.{name}.running")
+    rows = [result for id, result in by_id.items() if id.startswith(about)]
     if any(result.status == FAIL for result in rows):
         return "fails"
     return "works" if any(result.status == PASS for result in rows) else "unknown"

@@ -12,6 +12,7 @@ AREAS = {
     "health": "Health of the cards",
     "rocm": "ROCm tools",
     "containers": "Containers",
+    "units": "Services on the host",
     "services": "Services",
     "wiring": "Wiring",
     "generate": "Ollama at work",

@@ -34,6 +34,13 @@ options:
     description: With C(restored), what the attempt to start the new one said.
     type: str
     default: ""
+  units:
+    description: >-
+      Units of the host itself that may stand for the same service, it first: C(set_aside) stops them, and C(restored) starts
+      those whose files are there, where no container was set aside.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -51,24 +58,26 @@ gpuhost_finding:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.onhost import host_service
 from ansible.module_utils.onhost.containers import Containers
 from ansible.module_utils.onhost.finding import FindingError
 from ansible.module_utils.onhost.siblings import EngineError
 
 
-def apply(containers: Containers, name: str, state: str, patience: float, reason: str) -> bool:
+def apply(containers: Containers, asked: dict) -> bool:
     """The state asked for holds; whether something changed.
 
     :raises FindingError: with C(restored) always: something had gone wrong before.
     """
+    name, state, units = asked["name"], asked["state"], asked["units"]
     if state == "settled":
-        return containers.settle(name, patience)
+        return containers.settle(name, asked["patience"])
     if state == "set_aside":
-        return containers.set_aside(name)
+        return host_service.set_aside(containers, name, units)
     if state == "dropped":
         return containers.drop(name)
-    why = containers.explain_failure(name)
-    back = containers.restore(name)
+    reason, why = asked["reason"], containers.explain_failure(name)
+    back = host_service.bring_back(containers, name, units)
     fate = "the one before it runs again" if back else "there was none before it"
     raise FindingError("GH-CONTAINER-UNHEALTHY", "\n".join(part for part in (f"{name}: {fate}", reason, why) if part))
 
@@ -80,6 +89,7 @@ def main() -> None:
             "state": {"type": "str", "required": True, "choices": ["settled", "set_aside", "restored", "dropped"]},
             "patience": {"type": "float", "default": 0},
             "reason": {"type": "str", "default": ""},
+            "units": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -87,7 +97,7 @@ def main() -> None:
     try:
         if module.check_mode:
             module.exit_json(changed=asked["state"] != "settled" or Containers().is_unsettled(asked["name"]))
-        changed = apply(Containers(), asked["name"], asked["state"], asked["patience"], asked["reason"])
+        changed = apply(Containers(), asked)
     except FindingError as problem:
         module.fail_json(msg=problem.seen, gpuhost_finding=problem.as_dict())
     except EngineError as problem:

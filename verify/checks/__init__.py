@@ -48,7 +48,8 @@ class Check:
 
 
 _ENGINE = ("containers", "driver", "services")
-_SPEED = ("generate", *_ENGINE)
+_SPEED = ("generate", "units", *_ENGINE)
+_SERVICES = ("containers", "units", "services")
 _TORCH = ("torch", "containers", "driver", "services")
 
 CHECKS = (
@@ -58,9 +59,10 @@ CHECKS = (
     Check("health", "health", "the cards: links, temperatures, clocks, and troubles since boot", ("driver",)),
     Check("rocm", "rocm", "ROCm's tools, and overrides", ("driver",), seconds=10),
     Check("containers", "containers", "the services' containers", ("services",)),
-    Check("services", "services", "the services by what they say", ("containers",)),
-    Check("wiring", "wiring", "services reaching each other", ("containers", "services")),
-    Check("generate", "generate", "model servers at work, on the planned processor", _ENGINE, seconds=20),
+    Check("units", "units", "services on the host itself", ("services",)),
+    Check("services", "services", "the services by what they say", ("containers", "units")),
+    Check("wiring", "wiring", "services reaching each other", _SERVICES),
+    Check("generate", "generate", "model servers at work, on the planned processor", ("units", *_ENGINE), seconds=20),
     Check("torch", "pytorch", "PyTorch: build, devices, numbers", _ENGINE, seconds=20),
     Check("speed", "speed", "Ollama's speed, beside its own without the GPU", _SPEED, seconds=90, level=levels.STANDARD),
     *(Check(part.name, part.name, part.about, _TORCH, part.seconds, part.level) for part in levels.PARTS),

@@ -12,13 +12,14 @@ from ..result import Result, compare, judged
 from . import inside
 from .context import Context
 from .inspection import OVERRIDE, STAND_IN, look, setting
+from .running import is_unit
 
 RESTART_POLICIES = ("unless-stopped", "always")
 
 
 def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Whether the engine answers, and per container what matters of its inspection and its image's id."""
-    services = expected.get("services") or []
+    services = _rows(expected)
     try:
         version, error = (ctx.engine.get("/version") or {}).get("Version"), ""
     except EngineError as caught:
@@ -27,6 +28,10 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
         "engine": {"version": version, "error": error},
         "containers": {} if error else {row["container"]: _container(row, ctx) for row in services},
     }
+
+
+def _rows(expected: dict[str, Any]) -> list[dict[str, Any]]:
+    return [row for row in expected.get("services") or [] if not is_unit(row)]
 
 
 def _container(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
@@ -55,7 +60,7 @@ def _log(name: str, found: dict[str, Any], ctx: Context) -> str:
 
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     """The engine, then for each planned service its container against the plan."""
-    services = expected.get("services") or []
+    services = _rows(expected)
     if not services:
         return []
     engine = judged(

@@ -12,22 +12,28 @@ from .versions import made_from, too_old
 
 
 class Cause(NamedTuple):
-    """What is the matter, as a clause, and what to do. ``{name}`` is the container's."""
+    """What is the matter, as a clause, and what to do. ``{name}`` is the container's, or the unit's.
+
+    ``on_host``: what to do where it runs on the host itself, where that is another thing.
+    """
 
     words: str
     step: str
+    on_host: str = ""
 
 
 CAUSES = {
     "EACCES": Cause(
         "the device nodes do not let it in: it runs without the numbers of the groups that own them",
         "docker exec {name} ls -ln /dev/kfd /dev/dri; `gpuhost up` starts it with these groups.",
+        "ls -ln /dev/kfd /dev/dri; systemctl show -p SupplementaryGroups {name}; `gpuhost up` starts it with these groups.",
     ),
     **dict.fromkeys(
         ("EPERM", "ENOENT"),
         Cause(
-            "the devices were not passed to its container",
+            "it was not given the devices",
             "docker inspect --format '{{{{json .HostConfig.Devices}}}}' {name}; `gpuhost up` passes the planned ones.",
+            "systemctl show -p DeviceAllow {name}; `gpuhost up` allows it the planned ones.",
         ),
     ),
     "not_loaded": Cause("no amdgpu driver is loaded", "sudo modprobe amdgpu; sudo dmesg | grep -i amdgpu"),
@@ -37,7 +43,7 @@ CAUSES = {
     ),
     "invalid_override": Cause(
         "HSA_OVERRIDE_GFX_VERSION has a value that names no target",
-        "Take it out of the container's settings; `gpuhost up` sets the one that is needed, if any.",
+        "Take it out of its settings; `gpuhost up` sets the one that is needed, if any.",
     ),
     "integrated": Cause(
         "it drops integrated GPUs unless it is told otherwise",
@@ -51,6 +57,7 @@ CAUSES = {
     "crashed": Cause(
         "its look at the GPU ended in a crash: mostly an override or kernels for another target",
         "docker logs {name} 2>&1 | grep -iE 'error|signal'; `gpuhost verify --only containers,torch`",
+        "journalctl --no-pager -u {name} | grep -iE 'error|signal'; `gpuhost verify --only units,torch`",
     ),
     "out_of_memory": Cause(
         "the GPU's memory is full", "Stop what else uses the GPU (`gpuhost monitor` shows it), or use a smaller model."
@@ -59,9 +66,14 @@ CAUSES = {
     "no_gpu": Cause(
         "it sees no GPU that it can use",
         "`gpuhost verify --only containers,driver,torch` tells whether devices, driver or target are the cause.",
+        "`gpuhost verify --only units,driver,torch` tells whether rights, driver or target are the cause.",
     ),
 }
-UNKNOWN = Cause("its log does not say why", "docker logs {name} 2>&1 | grep -iE 'inference compute|gpu|rocm'")
+UNKNOWN = Cause(
+    "its log does not say why",
+    "docker logs {name} 2>&1 | grep -iE 'inference compute|gpu|rocm'",
+    "journalctl --no-pager -u {name} | grep -iE 'inference compute|gpu|rocm'",
+)
 
 
 def cause(

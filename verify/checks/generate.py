@@ -10,9 +10,8 @@ from typing import Any
 from ..engine import EngineError
 from ..parsers import ollama_log
 from ..result import Result, judged, unverifiable
-from . import fallback, generate_llamacpp, interpreters
+from . import fallback, generate_llamacpp, interpreters, running
 from .context import Context, fetch, run
-from .inside import causes
 from .inspection import driver_of
 
 SECONDS = 180
@@ -40,10 +39,10 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     call = _call(row, ctx)
     return {
         "simulated": ctx.simulated,
-        "stand_in": ctx.stand_in(row["container"]),
+        "stand_in": running.stand_in(row, ctx),
         "call": call,
         "loaded": loaded_of(row),
-        "log": _log(row["container"], ctx),
+        "log": _log(row, ctx),
         "driver": driver_of(ctx.snapshot),
         **beside,
     }
@@ -98,9 +97,9 @@ def _loaded(body: str, model: str) -> dict[str, Any] | None:
         return None
 
 
-def _log(container: str, ctx: Context) -> dict[str, Any]:
+def _log(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
     try:
-        return dict(ollama_log.parse(ctx.engine.logs(container, 2000)))
+        return dict(ollama_log.parse(running.log(row, ctx, 2000)))
     except EngineError as error:
         return {"error": error.message}
 
@@ -130,7 +129,7 @@ def _text(row: dict[str, Any], call: dict[str, Any]) -> Result:
         seen=call.get("error") or {"characters": len(text), "eval_count": count},
         wanted="a text of at least one token",
         why=f"Asked through its Python client, {model} gave no text: {call.get('error') or 'the answer is empty'}.",
-        next=f"docker logs --tail 50 {row['container']}",
+        next=running.logs(row),
         needs=(
             "services.ollama.answers",
             f"services.ollama.model.{model.replace(':', '_').replace('/', '_')}",
@@ -157,7 +156,7 @@ def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
             seen="not loaded",
             wanted=wanted,
             why="The model is not loaded after a call to it: where it ran cannot have been what was planned.",
-            next=f"docker logs --tail 50 {row['container']}",
+            next=running.logs(row),
             needs=("generate.ollama.text", "generate.ollama.discovery"),
         )
     ok = loaded["size_vram"] >= loaded["size"] if row.get("gpu") else loaded["size_vram"] == 0
@@ -168,7 +167,7 @@ def _residency(row: dict[str, Any], seen: dict[str, Any]) -> Result:
         wanted=wanted,
         why=_misplaced(row, loaded, seen),
         next=_place(loaded, row, seen),
-        needs=("generate.ollama.text", "generate.ollama.discovery", *causes(row["name"])),
+        needs=("generate.ollama.text", "generate.ollama.discovery", *running.causes(row)),
     )
 
 
@@ -183,6 +182,12 @@ def not_here(row: dict[str, Any], seen: dict[str, Any]) -> str:
 
 def _cause(row: dict[str, Any], seen: dict[str, Any]) -> fallback.Cause:
     return fallback.cause(seen["log"].get("reasons") or [], seen.get("driver"), row.get("driver_min"))
+
+
+def _step(row: dict[str, Any], seen: dict[str, Any]) -> str:
+    found = _cause(row, seen)
+    step = found.on_host or found.step if running.is_unit(row) else found.step
+    return step.format(name=row["unit"] if running.is_unit(row) else row["container"])
 
 
 def _misplaced(row: dict[str, Any], loaded: dict[str, Any], seen: dict[str, Any]) -> str:
@@ -202,7 +207,7 @@ def _place(loaded: dict[str, Any], row: dict[str, Any], seen: dict[str, Any]) ->
         return "Run `gpuhost up` again: it starts it without devices."
     if loaded["size_vram"]:
         return "Use a smaller model or a smaller context (OLLAMA_CONTEXT_LENGTH), or free the GPU's memory."
-    return _cause(row, seen).step.format(name=row["container"])
+    return _step(row, seen)
 
 
 def _processor(log: dict[str, Any]) -> str | None:
@@ -233,8 +238,6 @@ def _discovery(row: dict[str, Any], seen: dict[str, Any]) -> Result:
         why=f"Ollama found no GPU at its start: {_cause(row, seen).words}. {_said(log)}"
         if found == "cpu"
         else "Ollama found a GPU at its start, and the plan has none for it.",
-        next=_cause(row, seen).step.format(name=row["container"])
-        if found == "cpu"
-        else "Run `gpuhost up` again: it starts it without devices.",
-        needs=(*causes(row["name"]), "driver.kfd.gpus"),
+        next=_step(row, seen) if found == "cpu" else "Run `gpuhost up` again: it starts it without devices.",
+        needs=(*running.causes(row), "driver.kfd.gpus"),
     )

@@ -12,16 +12,12 @@ from urllib.parse import urlsplit
 
 from ..result import Result, compare, judged, unverifiable
 from .pages import mapping, start
+from .running import known_as, logs
 
 
 def needs(row: dict[str, Any]) -> tuple[str, ...]:
     """What a service's content depends on."""
     return (f"services.{row['name']}.answers",)
-
-
-def logs(row: dict[str, Any]) -> str:
-    """The next step that shows a service's own words."""
-    return f"docker logs --tail 50 {row['container']}"
 
 
 def _ollama(row: dict[str, Any], pages: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
@@ -57,8 +53,7 @@ def _model(name: str, listed: list[str], row: dict[str, Any]) -> Result:
 
 def _anythingllm(row: dict[str, Any], pages: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     page, setup = pages.get("page") or {}, mapping(pages.get("setup")).get("results") or {}
-    # The names that the services' network gives Ollama: its alias and its container's name.
-    names = [name for one in expected["services"] if one["name"] == "ollama" for name in (one["name"], one["container"])]
+    names = [name for one in expected["services"] if one["name"] == "ollama" for name in known_as(one)]
     address = setup.get("OllamaLLMBasePath")
     title = page.get("body") or ""
     return [

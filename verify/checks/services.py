@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 from ..engine import EngineError
 from ..redaction import Redactor
 from ..result import Result, judged, unverifiable
+from . import running
 from .context import Context, fetch
 from .pages import healthy, parsed, start
-from .service_own import KEYED, OWN, PAGES, Keyed, logs, needs
+from .running import logs
+from .service_own import KEYED, OWN, PAGES, Keyed, needs
 
 SECONDS = 10
 
@@ -39,7 +41,7 @@ def _look(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
     if row["name"] in KEYED and health["status"]:
         answers |= _with_key(base, row["name"], KEYED[row["name"]], ctx)
     if health["status"] != 200 or not healthy(row["health"], health["body"]):
-        answers["log"] = _last_words(row["container"], ctx)
+        answers["log"] = _last_words(row, ctx)
     return answers
 
 
@@ -63,10 +65,10 @@ def _with_key(base: str, service: str, keyed: Keyed, ctx: Context) -> dict[str, 
     return found
 
 
-def _last_words(container: str, ctx: Context) -> str:
-    """The end of a container's log, without what looks like a secret."""
+def _last_words(row: dict[str, Any], ctx: Context) -> str:
+    """The end of a service's log, without what looks like a secret."""
     try:
-        lines = [line.strip() for line in ctx.engine.logs(container, 20).splitlines() if line.strip()]
+        lines = [line.strip() for line in running.log(row, ctx, 20).splitlines() if line.strip()]
     except EngineError:
         return ""
     return Redactor().text(" | ".join(lines[-3:]))[-400:]
@@ -93,8 +95,8 @@ def _answers(row: dict[str, Any], page: dict[str, Any], log: str) -> Result:
         seen=said,
         wanted="an HTTP answer",
         why=f"{row['name']} runs but gives no answer at {row['url']}: {said}.{_quoted(log)}",
-        next=f"{logs(row)}; docker restart {row['container']}",
-        needs=(f"containers.{row['name']}.running",),
+        next=f"{logs(row)}; {running.restart(row)}",
+        needs=(running.running(row),),
     )
 
 
@@ -141,5 +143,5 @@ def _exposure(row: dict[str, Any], ports: list[dict[str, Any]] | None) -> Result
         if beyond
         else f"Nothing listens on {where.hostname}:{where.port}.",
         next=f"sudo ss -ltnp 'sport = :{where.port}'; then run `gpuhost up` again.",
-        needs=(f"containers.{row['name']}.running", f"containers.{row['name']}.published"),
+        needs=(running.running(row), *([] if running.is_unit(row) else [f"containers.{row['name']}.published"])),
     )

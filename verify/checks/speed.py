@@ -11,10 +11,9 @@ import time
 from typing import Any
 
 from ..result import Result, judged, unverifiable
-from . import rate
+from . import rate, running
 from .context import Context, fetch
 from .generate import loaded_of, model_of, not_here, ollama_of
-from .inside import causes
 
 #: Tokens to generate: enough for a rate on a GPU; processors are given as many as they manage in their time.
 TOKENS, HIDDEN_TOKENS = 64, 16
@@ -35,7 +34,7 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     if row is None or not model_of(row):
         return {}
     over = time.monotonic() + min(SECONDS, max(2.0, ctx.left / 3))
-    seen: dict[str, Any] = {"simulated": ctx.simulated, "stand_in": ctx.stand_in(row["container"])}
+    seen: dict[str, Any] = {"simulated": ctx.simulated, "stand_in": running.stand_in(row, ctx)}
     share = (over - time.monotonic()) * (1 - HIDDEN_SHARE if row.get("gpu") else 1)
     # The first call loads the model; its own figures do not count that, and the second's prompt is not in its memory yet.
     ask(row, share / 2, TOKENS, salt="1")
@@ -90,7 +89,7 @@ def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
 
 def _rate(row: dict[str, Any], name: str, seen: dict[str, Any], expected: dict[str, Any], factor: float) -> Result:
     id, shown = f"speed.{row['name']}.{name}", seen["shown"]
-    needs = ("generate.ollama.text", "generate.ollama.residency", "generate.ollama.discovery", *causes(row["name"]))
+    needs = ("generate.ollama.text", "generate.ollama.residency", "generate.ollama.discovery", *running.causes(row))
     if "error" in shown:
         return judged(
             id,
@@ -98,7 +97,7 @@ def _rate(row: dict[str, Any], name: str, seen: dict[str, Any], expected: dict[s
             seen=shown["error"],
             wanted="an answer",
             why=f"{model_of(row)} gave no answer when its speed was measured: {shown['error']}.",
-            next=f"docker logs --tail 50 {row['container']}",
+            next=running.logs(row),
             needs=(*needs, f"services.{row['name']}.answers"),
         )
     hidden = (seen.get("hidden") or {}).get(name)
@@ -135,7 +134,5 @@ def _beside(hidden: float, factor: float) -> rate.Due:
         f"With the GPU hidden on this host it is {rate.figure(hidden)}: the processors do the work, whatever the list of "
         "devices says, or the GPU is held back."
     )
-    step = (
-        "`gpuhost monitor` shows whether the GPU works meanwhile, and its clocks; `gpuhost verify --only health,containers`."
-    )
+    step = "`gpuhost monitor` shows whether the GPU works meanwhile, and its clocks; `gpuhost verify --only health`."
     return rate.Due(factor * hidden, f"{factor:g} times what it does with the GPU hidden", why, step)

@@ -10,6 +10,7 @@ from ..engine import EngineError
 from ..result import Result, judged
 from .context import Context
 from .pages import healthy
+from .running import is_unit, known_as, running
 
 SECONDS = 15
 #: So many characters of an answer are shown.
@@ -58,7 +59,8 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Per container and service that it calls: what asking that service from inside it gave."""
     services = {row["name"]: row for row in expected.get("services") or []}
     called = {name for row in services.values() for name in row.get("calls") or []}
-    addresses = {name: _address(services[name], ctx.container(services[name]["container"])) for name in called}
+    inspected = {name: {} if is_unit(services[name]) else ctx.container(services[name]["container"]) for name in called}
+    addresses = {name: _address(services[name], inspected[name]) for name in called}
     return {
         "addresses": addresses,
         "from": {
@@ -67,14 +69,17 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
                 for name in row.get("calls") or []
             }
             for row in services.values()
+            if not is_unit(row)
         },
     }
 
 
 def _address(provider: dict[str, Any], inspected: dict[str, Any]) -> str:
     """The health page of a service as others see it: by the service's own name where the network knows it, else the
-    container's.
+    container's; of one on the host itself, by the name that the containers are told.
     """
+    if is_unit(provider):
+        return f"http://{known_as(provider)[0]}:{provider['port']}{provider['health']['path']}"
     networks = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
     known = {alias for network in networks.values() for alias in network.get("Aliases") or []}
     name = provider["name"] if provider["name"] in known else provider["container"]
@@ -148,8 +153,8 @@ def _wired(row: dict[str, Any], saw: dict[str, Any], address: str, provider: dic
         f".NetworkSettings.Networks}}}}{{{{$n}}}}{{{{end}}}}' "
         f"{row['container']}); then run `gpuhost up` again.",
         needs=(
-            f"containers.{row['name']}.running",
-            f"containers.{provider['name']}.running",
+            running(row),
+            running(provider),
             f"services.{provider['name']}.answers",
         ),
     )

@@ -16,7 +16,7 @@ MATTER = re.compile(
     r"|(amd)?rocm.*|rock-dkms.*|roc(blas|fft|rand|solver|sparse|prim|thrust|minfo|tracer|profiler).*|hip.*|hsa.*|lib(hip|hsa|roc|amd|miopen|rccl).*"
     r"|miopen.*|rccl.*|amd-smi.*|comgr|libdrm-amdgpu.*|libdrm2|nvidia-.*|cuda-.*"
     r"|docker.*|moby.*|containerd.*|runc|podman.*|buildah|crun"
-    r"|python3(\.\d+)?(-venv|-pip|-minimal|-dev|-torch|-numpy|-apt)?|libtorch.*|ca-certificates|openssh-server|sudo|acl|ollama|gcc|make"
+    r"|python3(\.\d+)?(-venv|-pip|-minimal|-dev|-torch|-numpy|-apt)?|libtorch.*|ca-certificates|openssh-server|sudo|acl|ollama|gcc|make|zstd"
 )
 #: Whose packages all matter: what of AMD's is installed goes as a whole before another release comes.
 VENDORS = ("amd.com",)

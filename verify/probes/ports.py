@@ -8,6 +8,8 @@ from typing import Any
 
 from .host import Host
 
+#: A unit of gpuhost's own that a process is in.
+UNIT = re.compile(r"/system\.slice/(gpuhost-[^/\s]+\.service)")
 LISTEN = "0A"  # TCP_LISTEN. Source: include/net/tcp_states.h
 
 
@@ -23,7 +25,9 @@ def look_ports(host: Host) -> list[dict[str, Any]]:
     for address, port, inode in sorted(set(rows), key=lambda row: (row[1], row[0])):
         pid = owners.get(inode)
         name = host.word(f"/proc/{pid}/comm") if pid else None
-        found.append({"address": address, "port": port, "proto": "tcp", "process": name, "pid": pid, "container": None})
+        row = {"address": address, "port": port, "proto": "tcp", "process": name, "pid": pid, "container": None}
+        inside = UNIT.search(host.word(f"/proc/{pid}/cgroup") or "") if pid else None
+        found.append({**row, "unit": inside[1]} if inside else row)
     return found
 
 

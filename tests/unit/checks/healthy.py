@@ -104,6 +104,18 @@ EXPECTED: dict[str, Any] = {
 }
 
 
+PROGRAM = "/opt/gpuhost/ollama/0.32.0"
+#: What the plan says of Ollama where it runs on the host itself.
+ON_THE_HOST = {
+    "unit": "gpuhost-ollama.service",
+    "user": "gpuhost-ollama",
+    "folder": PROGRAM,
+    "program": f"{PROGRAM}/bin/ollama",
+    "port": PORTS["ollama"],
+    "image": "ollama 0.32.0, on the host itself",
+}
+
+
 def container(name: str) -> dict[str, Any]:
     row = next(row for row in EXPECTED["services"] if row["name"] == name)
     return {
@@ -302,6 +314,25 @@ SEEN: dict[str, dict[str, Any]] = {
         "engine": {"version": "26.1.5", "error": ""},
         "containers": {f"gpuhost-{name}": container(name) for name in PORTS},
     },
+    # Seen only where Ollama runs on the host itself: `natively`.
+    "units": {
+        "ollama": {
+            "ActiveState": "active",
+            "SubState": "running",
+            "Result": "success",
+            "UnitFileState": "enabled",
+            "User": "gpuhost-ollama",
+            "NoNewPrivileges": "yes",
+            "CapabilityBoundingSet": "",
+            "ProtectSystem": "strict",
+            "DevicePolicy": "closed",
+            "Environment": "HOME=/srv/gpuhost/ollama HSA_OVERRIDE_GFX_VERSION=10.3.0",
+            "MainPID": "4711",
+            "ExecStart": f"{{ path={PROGRAM}/bin/ollama ; argv[]={PROGRAM}/bin/ollama serve ; ignore_errors=no }}",
+            "groups": ["109", "44"],
+            "stand_in": None,
+        }
+    },
     "services": {
         "ports": [{"address": "127.0.0.1", "port": port, "proto": "tcp"} for port in PORTS.values()],
         "services": {
@@ -382,9 +413,16 @@ HISTORY = [
 EXPECTED["history"] = HISTORY
 
 
-def expected() -> dict[str, Any]:
-    """A copy of what was planned, to be changed at will."""
-    return copy.deepcopy(EXPECTED)
+def expected(area: str = "") -> dict[str, Any]:
+    """A copy of what was planned, to be changed at will; for the area `units`, with a service on the host itself."""
+    return natively() if area == "units" else copy.deepcopy(EXPECTED)
+
+
+def natively() -> dict[str, Any]:
+    """What was planned where Ollama runs on the host itself."""
+    found = copy.deepcopy(EXPECTED)
+    next(row for row in found["services"] if row["name"] == "ollama").update(ON_THE_HOST)
+    return found
 
 
 def seen(area: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tests.unit.checks import (
     test_service_sentences,
     test_speed,
     test_torch_sentences,
+    test_unit_sentences,
     test_work_sentences,
 )
 from tests.unit.checks.changes import Change, put
@@ -132,6 +133,7 @@ ROWS: list[tuple[str, Change, str, str, str]] = [
     *test_torch_sentences.ROWS,
     *test_service_sentences.ROWS,
     *test_speed.ROWS,
+    *test_unit_sentences.ROWS,
     (
         "rocm",
         put("override", "env_files", [{"path": "/etc/environment", "name": OVERRIDE, "value": "10.3.0"}]),
@@ -517,7 +519,7 @@ ROWS: list[tuple[str, Change, str, str, str]] = [
 
 def judge(area: str, seen: Seen, **changes: Any) -> dict[str, Result]:
     check = next(check for check in CHECKS if check.area == area)
-    return {result.id: result for result in check.judge(seen, healthy.expected() | changes)}
+    return {result.id: result for result in check.judge(seen, healthy.expected(area) | changes)}
 
 
 @pytest.mark.parametrize(("area", "change", "id", "why", "step"), ROWS, ids=[f"{row[2]}-{n}" for n, row in enumerate(ROWS)])

@@ -46,10 +46,10 @@ def judge(area: str, seen: dict[str, Any], planned: dict[str, Any]) -> list[Resu
 
 def text(area: str) -> str:
     """The results of a healthy host, then of each case those that are otherwise."""
-    usual = judge(area, healthy.seen(area), healthy.expected())
+    usual = judge(area, healthy.seen(area), healthy.expected(area))
     blocks = [block("a host as planned", usual)]
     for case in (case for case in every() if case.area == area):
-        seen, planned = healthy.seen(area), healthy.expected()
+        seen, planned = healthy.seen(area), healthy.expected(area)
         case.change(seen)
         case.expected(planned)
         results = judge(area, seen, planned)

@@ -44,6 +44,19 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return tell
 
 
+@pytest.mark.parametrize(
+    ("seen", "state"),
+    [({"ports": [{"unit": "gpuhost-ollama.service", "port": 11434}]}, "running"), ({"ports": []}, "absent")],
+)
+def test_a_service_on_the_host_itself_runs_where_it_listens(told: Any, seen: dict[str, Any], state: str) -> None:
+    host = examined({}, **seen)
+    unit = {"service": "ollama", "unit": "gpuhost-ollama.service", "listen": "127.0.0.1:11434"}
+    host["plan"]["roles"]["services"] = {"containers": [], "units": [unit]}
+    out, _ = told(survey.services, host)
+    assert state in out
+    assert "127.0.0.1:11434" in out
+
+
 def test_a_sealed_host_is_all_sealed(told: Any) -> None:
     assert "all sealed" in told(survey.status, examined({}))[0]
     assert "nothing drifted" in told(survey.drift, examined({}))[0]

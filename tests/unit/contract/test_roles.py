@@ -172,6 +172,7 @@ def test_a_footprint_lists_things_of_known_kinds_with_their_fields(role: str) ->
         "tree": {"path"},
         "venv": {"path"},
         "unit": {"name"},
+        "user": {"name"},
         "member": {"user", "group"},
         "container": {"name"},
         "image": {"name"},

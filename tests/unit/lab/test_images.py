@@ -128,12 +128,14 @@ def test_official_images_lie_below_library(name: str, path: str) -> None:
 
 
 def test_the_mirror_takes_every_part_from_its_own_image() -> None:
-    text = build.mirror_dockerfile("server:1", {"apt-12": "apt:1", "wheels": "pypi:1", "registry-x": "registry:1"})
-    assert text.splitlines()[:4] == [
+    parts = {"apt-12": "apt:1", "wheels": "pypi:1", "registry-x": "registry:1", "release": "release:1"}
+    text = build.mirror_dockerfile("server:1", parts)
+    assert text.splitlines()[:5] == [
         "FROM server:1",
         "COPY --from=apt:1 /srv/debian /srv/debian",
         "COPY --from=pypi:1 /srv/pypi /srv/pypi",
         "COPY --from=registry:1 /var/lib/gpuhost-lab-registry /var/lib/gpuhost-lab-registry",
+        "COPY --from=release:1 /srv/ollama /srv/ollama",
     ]
 
 

@@ -58,6 +58,7 @@ def test_every_source_is_the_mirror() -> None:
     wishes = inventory.wishes(SPACED, FINGERPRINT, AMD_FINGERPRINT)
     urls = [wishes["sources_apt_url"], wishes["sources_python_index"], wishes["sources_torch_index"]]
     urls += wishes["sources_registry_mirrors"]
+    urls += wishes["sources_programs"].values()
     assert all(url.startswith("https://gpuhost-lab-mirror") for url in urls)
     assert wishes["sources_apt_key_fingerprint"] == FINGERPRINT
 
@@ -75,3 +76,8 @@ def test_what_is_written_is_read_back_and_an_equal_file_is_left_alone(tmp_path: 
 @pytest.mark.parametrize("word", ["PRIVATE", "secret"])
 def test_the_inventory_holds_paths_and_no_secrets(word: str) -> None:
     assert word not in yaml.safe_dump([group(), inventory.wishes(SPACED, FINGERPRINT, AMD_FINGERPRINT)])
+
+
+def test_programs_of_the_mirror_have_digests_of_their_own() -> None:
+    digests = {"ollama-linux-amd64.tar.zst": "a" * 64}
+    assert inventory.wishes(SPACED, FINGERPRINT, AMD_FINGERPRINT, digests)["sources_programs_sha256"] == digests

@@ -171,8 +171,87 @@ def test_it_can_be_stopped_for_another_and_started_again(systemd: Systemd) -> No
     one.settle(5)
     assert one.stop()
     assert (systemd.version(), systemd.enabled) == ("", set())
-    one.start()
+    assert one.start()
     assert (systemd.version(), systemd.enabled) == ("1", {UNIT})
+
+
+def test_one_that_was_never_there_is_not_started(systemd: Systemd) -> None:
+    assert not service(systemd, "1").start()
+    assert [call for call in systemd.calls if "enable" in call] == []
+
+
+class OneContainer:
+    """The container whose place the service takes."""
+
+    def __init__(self, systemd: Systemd) -> None:
+        self.systemd = systemd
+        self.calls: list[str] = []
+
+    def set_aside(self, name: str) -> bool:
+        # Both want one port: the first must have ended before the second begins.
+        assert self.systemd.restarts == 0
+        self.calls.append(f"aside {name}")
+        return True
+
+    def restore(self, name: str) -> bool:
+        self.calls.append(f"back {name}")
+        return True
+
+    def drop(self, name: str) -> bool:
+        self.calls.append(f"drop {name}")
+        return True
+
+    def remove(self, name: str) -> None:
+        # Its port has to be free before the unit starts.
+        assert UNIT not in self.systemd.active
+        self.calls.append(f"remove {name}")
+
+
+class NoContainer(OneContainer):
+    """Nothing was set aside: what stood for the service was its unit."""
+
+    def restore(self, name: str) -> bool:
+        return False
+
+
+def test_a_unit_gives_way_to_a_container_and_comes_back_where_that_does_not_work(systemd: Systemd) -> None:
+    service(systemd, "1", **{SOCKET: "[Socket]\n[Install]\n"}).settle(5)
+    systemd.restarts = 0
+    stood: Any = NoContainer(systemd)
+    assert host_service.set_aside(stood, "gpuhost-app", [UNIT, SOCKET])
+    assert systemd.active == set()
+    assert host_service.bring_back(stood, "gpuhost-app", [UNIT, SOCKET])
+    assert stood.calls == ["aside gpuhost-app", "remove gpuhost-app"]
+    assert (systemd.version(), systemd.enabled) == ("1", {UNIT, SOCKET})
+
+
+def test_a_container_that_was_set_aside_is_what_comes_back(systemd: Systemd) -> None:
+    service(systemd, "1").settle(5)
+    systemd.active.clear()
+    stood: Any = OneContainer(systemd)
+    assert host_service.bring_back(stood, "gpuhost-app", [UNIT])
+    assert (stood.calls, systemd.active) == (["back gpuhost-app"], set())
+
+
+@pytest.mark.parametrize("units", [[], [UNIT]])
+def test_the_first_container_that_does_not_work_stays_to_be_looked_at(systemd: Systemd, units: list[str]) -> None:
+    stood: Any = NoContainer(systemd)
+    assert not host_service.bring_back(stood, "gpuhost-app", units)
+    assert stood.calls == []
+
+
+def test_a_container_gives_way_only_once_the_service_answers(systemd: Systemd) -> None:
+    stood: Any = OneContainer(systemd)
+    assert service(systemd, "1").settle(5, False, stood, "gpuhost-app")
+    assert stood.calls == ["aside gpuhost-app", "drop gpuhost-app"]
+
+
+def test_a_container_runs_again_where_the_service_does_not(systemd: Systemd) -> None:
+    stood: Any = OneContainer(systemd)
+    with pytest.raises(FindingError):
+        service(systemd, "broken").settle(5, False, stood, "gpuhost-app")
+    assert stood.calls == ["aside gpuhost-app", "back gpuhost-app"]
+    assert systemd.active == set()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.unit.onhost.fake_engine import FakeEngine, container
 CONFIG: dict[str, Any] = {"kind": "file", "path": "/etc/app/daemon.json", "content": True}
 DATA: dict[str, Any] = {"kind": "directory", "path": "/srv/gpuhost/app", "data": True}
 CHECKS = {"kind": "tree", "path": "/opt/gpuhost/verify"}
+LINE = "gpuhost-app:x:990:990:gpuhost: app:/srv/gpuhost/app:/usr/sbin/nologin\n"
 CACHE = {"kind": "glob", "path": "/var/lib/docker/**"}
 
 
@@ -345,3 +347,32 @@ def test_removal_says_where_it_set_things_aside_and_leaves_them_there(root: Path
     assert outcome.kept == {f"backup:{folder}": "holds what gpuhost changed: /etc/apt/sources.list.d/rocm.list"}
     removal.finish("role", outcome)
     assert (root / folder.lstrip("/") / "etc/apt/sources.list.d/rocm.list").exists()
+
+
+def test_a_user_goes_with_its_group_and_its_data_stay(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[list[str]] = []
+    codes = iter([0, 6])
+
+    def run(argv: list[str], **_: Any) -> Any:
+        said.append(argv)
+        return subprocess.CompletedProcess(argv, next(codes), "", "")
+
+    user = {"kind": "user", "name": "gpuhost-app"}
+    installed(root, [user, DATA], lambda: [write(root, "/etc/passwd", LINE), write(root, "/srv/gpuhost/app/models/a")])
+    monkeypatch.setattr(subprocess, "run", run)
+    outcome = removal.remove("role")
+    assert said == [["userdel", "gpuhost-app"], ["groupdel", "gpuhost-app"]]
+    assert (outcome.removed, list(outcome.kept)) == (["user:gpuhost-app"], ["directory:/srv/gpuhost/app"])
+
+
+def test_a_user_whose_programs_still_run_stays_with_the_reason(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    why = "userdel: user gpuhost-app is currently used by process 42"
+    installed(root, [{"kind": "user", "name": "gpuhost-app"}], lambda: write(root, "/etc/passwd", LINE))
+    monkeypatch.setattr(subprocess, "run", lambda argv, **_: subprocess.CompletedProcess(argv, 8, "", f"{why}\n"))
+    assert removal.remove("role").kept == {"user:gpuhost-app": why}
+
+
+def test_a_user_who_was_there_before_us_stays(root: Path) -> None:
+    write(root, "/etc/passwd", LINE)
+    installed(root, [{"kind": "user", "name": "gpuhost-app"}], lambda: None)
+    assert list(removal.remove("role").kept) == ["user:gpuhost-app"]

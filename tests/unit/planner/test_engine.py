@@ -26,6 +26,11 @@ def test_a_host_that_runs_nothing_in_containers_gets_no_engine(make: Make) -> No
     assert not [row for row in plan.cost["items"] if "engine" in row["name"].lower()]
 
 
+def test_a_host_that_runs_all_its_services_itself_gets_no_engine(make: Make) -> None:
+    assert make(BARE, services_enabled=["ollama"], services_native=["ollama"]).roles["container_engine"] == NONE
+    assert make(BARE, services_native=["ollama"]).roles["container_engine"]["service"] == "docker.service"
+
+
 def test_a_seal_of_a_run_that_brought_none_wants_none(make: Make) -> None:
     assert make(BARE, _sealed(), services_enabled=[]).roles["container_engine"] == NONE
 

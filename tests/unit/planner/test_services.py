@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from control.paths import ROOT
-from control.planner import images
 from tests.unit.planner.conftest import Make, container, ids, snapshot
 
 RX6600 = "debian-12-rx6600"
@@ -129,7 +128,7 @@ def test_a_misspelt_service_is_refused_with_the_nearest_name(make: Make, wish: A
 
 def test_anythingllm_is_wired_to_ollama_and_its_secrets_are_named_not_told(make: Make) -> None:
     one = container(make(RX6600, services_models=["qwen3:4b", "llama3.2:1b"]), "anythingllm")
-    assert one["env_file"]["values"]["OLLAMA_BASE_PATH"] == "http://ollama:11434"
+    assert one["env_file"]["values"]["OLLAMA_BASE_PATH"] == "http://ollama.internal:11434"
     assert one["env_file"]["values"]["OLLAMA_MODEL_PREF"] == "qwen3:4b"
     assert [secret["name"] for secret in one["env_file"]["secrets"]] == [
         "AUTH_TOKEN",
@@ -190,7 +189,7 @@ def test_a_site_moves_data_ports_and_address(make: Make) -> None:
     assert one["ports"] == ["10.0.0.5:21434:11434"]
     expected = plan.roles["verify"]["expected"]["services"][0]
     assert expected["url"] == "http://10.0.0.5:21434"
-    assert container(plan, "anythingllm")["env_file"]["values"]["OLLAMA_BASE_PATH"] == "http://ollama:11434"
+    assert container(plan, "anythingllm")["env_file"]["values"]["OLLAMA_BASE_PATH"] == "http://ollama.internal:11434"
     assert ids(plan, "refuse") == []
 
 
@@ -286,13 +285,19 @@ def test_a_sites_copy_of_a_registry_is_where_its_images_are_pulled_from(make: Ma
     assert cost["download_bytes"] == 7_180_000_000
 
 
-def test_what_an_image_is_built_on_may_come_from_a_copy_too(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    # No base is on a registry that is named today.
-    monkeypatch.setattr(images, "registry_of", lambda name: "rocm" if name.startswith("rocm/") else "")
-    plan = make(RX6600, sources_registries={"rocm": "registry.example:5000/rocm"}, **enabled("jupyter"))
+def test_what_an_image_is_built_on_may_come_from_a_copy_too(make: Make) -> None:
+    plan = make(RX6600, sources_registries={"docker.io": "registry.example:5000"}, **enabled("jupyter"))
     (inside,) = [one for one in plan.roles["verify"]["expected"]["torch"] if one["where"] == "gpuhost-jupyter"]
     assert inside["build"] == "rocm"
     assert any(one["name"].startswith("registry.example:5000/rocm/") for one in plan.roles["services"]["images"])
+
+
+def test_a_sites_copy_of_dockers_own_registry_has_the_names_that_images_have_there(make: Make) -> None:
+    plan = make(RX6600, preflight_cpu_only=True, sources_registries={"docker.io": "registry.example/hub"})
+    names = {one["name"] for one in plan.roles["services"]["images"] if one.get("pull")}
+    assert "registry.example/hub/ollama/ollama:rocm" in names
+    assert any(name.startswith("registry.example/hub/library/python:") for name in names)
+    assert "https://registry.example/v2/" in plan.needs_urls
 
 
 def test_a_service_waits_for_what_it_uses_and_does_not_bring_it(make: Make) -> None:
@@ -307,7 +312,7 @@ def test_documents_are_embedded_by_ollama_and_kept_in_anythingllms_own_folder(ma
     plan = make(RX6600, services_embedding_model="bge-m3")
     values = container(plan, "anythingllm")["env_file"]["values"]
     assert (values["EMBEDDING_ENGINE"], values["EMBEDDING_MODEL_PREF"]) == ("ollama", "bge-m3")
-    assert (values["EMBEDDING_BASE_PATH"], values["VECTOR_DB"]) == ("http://ollama:11434", "lancedb")
+    assert (values["EMBEDDING_BASE_PATH"], values["VECTOR_DB"]) == ("http://ollama.internal:11434", "lancedb")
     assert "bge-m3" in [one["model"] for one in plan.roles["services"]["models"]]
     without = make(RX6600, services_enabled=["ollama", "jupyter"])
     assert [one["model"] for one in without.roles["services"]["models"]] == ["llama3.2:1b"]

@@ -75,3 +75,31 @@ def test_access_owns_a_rule_only_where_one_was_asked_for(owned: Owned, method: s
     found = owned("gpu_access", gpu_access_method=method, gpu_access_users=["ada"])
     assert ("file:/etc/udev/rules.d/70-gpuhost-amdgpu.rules" in found) is rule
     assert "member:ada/render" in found
+
+
+def test_a_service_on_the_host_itself_owns_its_units_program_and_user(owned: Owned) -> None:
+    found = owned("services", services_native=["ollama"])
+    assert "container:gpuhost-ollama" not in found
+    assert {
+        "package:zstd",
+        "user:gpuhost-ollama",
+        "member:gpuhost-ollama/render",
+        "member:gpuhost-ollama/video",
+        "tree:/opt/gpuhost/ollama/0.32.0",
+        "file:/etc/systemd/system/gpuhost-ollama.service",
+        "file:/etc/systemd/system/gpuhost-ollama-bridge.socket",
+        "file:/etc/systemd/system/gpuhost-ollama-bridge.service",
+        "unit:gpuhost-ollama.service",
+        "directory:/srv/gpuhost/ollama",
+    } <= set(found)
+    assert "directory:/srv/gpuhost/ollama" in owned("services")
+
+
+def test_containers_find_services_of_the_host_by_name(owned: Owned) -> None:
+    hosts = filter_loader.get("services_hosts").j2_function
+    network = {"IPAM": {"Config": [{"Subnet": "172.18.0.0/16", "Gateway": "172.18.0.1"}]}}
+    assert hosts([], network) == {}
+    assert hosts([{"aliases": ["ollama", "ollama.internal"]}], network) == {
+        "ollama": "172.18.0.1",
+        "ollama.internal": "172.18.0.1",
+    }

@@ -37,7 +37,7 @@ def test_a_new_service_is_two_rows(tmp_path: Path) -> None:
     assert [one["service"] for one in made.roles["services"]["containers"]] == ["ollama", "notes"]
     one = container(made, "notes")
     assert one["image"] == "registry.example/team/notes:2.1"
-    assert one["env"] == {"OLLAMA_BASE_URL": "http://ollama:11434"}
+    assert one["env"] == {"OLLAMA_BASE_URL": "http://ollama.internal:11434"}
     assert one["ports"] == ["127.0.0.1:8090:8090"]
     assert (one["user"], one["cap_drop"]) == ("1000:1000", ["ALL"])
     assert one["secrets"][0]["path"] == "/etc/gpuhost/secrets/notes/session"

@@ -79,6 +79,14 @@ def test_a_port_names_its_process_and_the_container_behind_a_proxy(made: Builder
     ]
 
 
+def test_a_service_of_ours_on_the_host_itself_is_known_by_its_unit(made: Builder) -> None:
+    made.listen((11434, 900, "ollama"), (22, 700, "sshd"))
+    made.write("/proc/900/cgroup", "0::/system.slice/gpuhost-ollama.service\n")
+    made.write("/proc/700/cgroup", "0::/system.slice/ssh.service\n")
+    rows = {row["port"]: row.get("unit") for row in ports.look_ports(made.host)}
+    assert rows == {22: None, 11434: "gpuhost-ollama.service"}
+
+
 def test_a_host_whose_ports_cannot_be_read_is_not_one_without_ports(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         ports.look_ports(Host(str(tmp_path)))
