@@ -113,6 +113,18 @@ def small_disk(name: str, path: str, size_bytes: int) -> Iterator[None]:
 
 
 @contextmanager
+def owned_by_root(name: str, path: str) -> Iterator[None]:
+    """``path`` on the host belongs to root, as it does after somebody put it back from a backup."""
+    container = _host(name)
+    owner = _must(container, ["stat", "--format=%u:%g", path]).strip()
+    _must(container, ["chown", "root:root", path])
+    try:
+        yield
+    finally:
+        _must(container, ["chown", owner, path])
+
+
+@contextmanager
 def port_taken(name: str, port: int) -> Iterator[str]:
     """A process on the host listens on 127.0.0.1 at this port; gives the name of its unit."""
     listen = f"import socket,time; s=socket.socket(); s.bind(('127.0.0.1',{port})); s.listen(); time.sleep(9e5)"

@@ -27,24 +27,27 @@ PASSWORD_FILE = ROOT / ".lab" / "vault-password"
 
 @dataclass(frozen=True)
 class Planted:
-    """``values``: service -> name -> secret; ``seen``: every command line that there was while they were put to work."""
+    """``values``: service -> name -> secret; ``password``: what they are encrypted with; ``seen``: every command line that
+    there was while they were put to work."""
 
     values: dict[str, dict[str, str]]
+    password: str
     seen: set[str]
+
+    @property
+    def every(self) -> dict[str, str]:
+        """All of them, by a name of their own."""
+        named = {f"{service}/{name}": value for service, named in self.values.items() for name, value in named.items()}
+        return {**named, "vault": self.password}
 
     @property
     def forms(self) -> list[str]:
         """Every way in which each of them is written."""
-        return sorted({form for named in self.values.values() for value in named.values() for form in forms(value)})
+        return sorted({form for value in self.every.values() for form in forms(value)})
 
     def found_in(self, text: str) -> list[str]:
         """Names of those that are in a text, in any form."""
-        return [
-            f"{service}/{name}"
-            for service, named in self.values.items()
-            for name, value in named.items()
-            if any(form in text for form in forms(value))
-        ]
+        return [name for name, value in self.every.items() if any(form in text for form in forms(value))]
 
 
 def plant(host: LabHost) -> Planted:
@@ -62,7 +65,7 @@ def plant(host: LabHost) -> Planted:
     path.write_text(_closed(yaml.safe_dump({"services_secrets": values}), password))
     # With it in the environment ansible-vault would not know which of two to encrypt with.
     os.environ["ANSIBLE_VAULT_PASSWORD_FILE"] = str(PASSWORD_FILE)
-    return Planted(values, set())
+    return Planted(values, password, set())
 
 
 def _value(special: bool) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab import state
+from tests.lab import state, userdata
 from tests.lab.conftest import SITE, Fleet, gpuhost
 
 pytestmark = pytest.mark.lab
 
+SERVICES = ["anythingllm", "jupyter", "ollama"]
 #: What remembers whose data it is, for a later `remove --purge-data`.
 REMEMBERS = [
     "/var/lib/gpuhost",
@@ -21,7 +22,7 @@ REMEMBERS = [
 def test_remove_leaves_only_user_data_and_up_brings_the_host_back(fleet: Fleet) -> None:
     host = fleet.debian13
     files_before, packages_before = fleet.before[host.name]
-    host.run("echo mine > /srv/gpuhost/jupyter/notebooks/mine.ipynb")
+    userdata.put(host, SERVICES)
     environment = host.run("cat /srv/gpuhost/anythingllm/.env")
 
     done = gpuhost("remove", "--site", SITE, "--host", host.name, "--json")
@@ -30,10 +31,12 @@ def test_remove_leaves_only_user_data_and_up_brings_the_host_back(fleet: Fleet) 
     left = state.difference(files_before, state.files(host))
     strange = [path for path in left if not path.startswith("/srv/gpuhost") and not state.made_by_packages(path)]
     assert [path for path in strange if path not in REMEMBERS] == []
-    assert host.run("cat /srv/gpuhost/jupyter/notebooks/mine.ipynb").strip() == "mine"
+    assert userdata.MINE in host.run("cat /srv/gpuhost/jupyter/notebooks/mine.txt")
     assert host.run("id -nG gpuhost").split() == ["gpuhost"]
+    # As test_4_native.py left it: Ollama ran on the host itself, as a user of its own.
+    assert host.run("getent passwd gpuhost-ollama; systemctl list-unit-files --no-legend 'gpuhost-*'", check=False) == ""
 
     back = gpuhost("up", "--site", SITE, "--host", host.name, "--json")
     assert back.code == 0, back.text
-    assert host.run("cat /srv/gpuhost/jupyter/notebooks/mine.ipynb").strip() == "mine"
+    assert userdata.lost(host, SERVICES) == []
     assert host.run("cat /srv/gpuhost/anythingllm/.env") == environment, "secrets were made again"
