@@ -2,7 +2,7 @@
 
 from invoke import Collection
 
-from control.tasks import bench, dev, host, lab, reports, services, support, trial
+from control.tasks import bench, dev, host, lab, models, reports, services, support, trial
 
 ns = Collection(
     trial.try_,
@@ -14,6 +14,7 @@ ns = Collection(
     host.drift,
     host.info,
     host.monitor,
+    models,
     host.remove,
     services,
     lab,

@@ -60,6 +60,8 @@ class Recorder:
 
     def failed(self, host: str, role: str, task: str, result: dict[str, Any], rescued: bool) -> None:
         self._write(host, "failed", role=role, task=task, rescued=rescued)
+        # A task that does several things may have done some of them.
+        self._host(host).changed += bool(result.get("changed"))
         outcome = failures.of_result(host, task, result)
         if rescued:
             self._rescued[host] = (role, task, outcome)
@@ -84,7 +86,7 @@ class Recorder:
     def _end(self, host: str, role: str, task: str, outcome: failures.Outcome) -> None:
         record = self._host(host)
         # Only before the first change may the word for an end be one that promises that nothing was changed.
-        harmless = outcome.status not in (UNREACHABLE, INTEGRITY) or not record.changed
+        harmless = outcome.status not in (REFUSED, UNREACHABLE, INTEGRITY) or not record.changed
         record.status, record.role, record.task = outcome.status if harmless else FAILED, role, task
         seen = {(finding["id"], finding["seen"]) for finding in record.findings}
         record.findings += [one for one in outcome.findings if (one["id"], one["seen"]) not in seen]

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from control import findings, given_secrets, planner, repository_keys, seals, support
+from control import findings, given_secrets, planner, preflight_models, repository_keys, seals, support
 from control.findings import Finding
 from control.wishes import Problem, problems
 
@@ -36,6 +36,7 @@ class Examination:
     differing: list[str] = field(default_factory=list)
     locked: list[str] = field(default_factory=list)
     failure: dict[str, Any] | None = None
+    models: list[str] = field(default_factory=list)
 
     @property
     def refused(self) -> bool:
@@ -64,6 +65,8 @@ class Examination:
             "drifted": [thing["item"] for thing in self.drift],
             "lease": self.snapshot.get("lease"),
         }
+        if self.models:
+            return {**result, **preflight_models.outcome(self.plan, self.findings)}
         if refuse and self.refused:
             result["failed"] = True
             result["msg"] = "\n".join(finding.sentence() for finding in self.findings if finding.level == "refuse")
@@ -78,6 +81,7 @@ def examine(
     acting: bool = True,
     secrets: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     renewed: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    models: Sequence[str] = (),
 ) -> Examination:
     """Look at ``host`` and decide everything. Changes nothing there.
 
@@ -86,11 +90,12 @@ def examine(
     :param acting: whether roles run afterwards: then a person has to have agreed to what cannot be taken back easily.
     :param secrets: those of services that the site gives, by service and name: for the host alone.
     :param renewed: names of secrets that are to be new, by service: then the services are all that is due.
+    :param models: language models that the run is about, whatever the site wants.
     """
-    result = Examination(host)
+    result = Examination(host, models=list(models))
     result.findings += [_bad_input(host, problem) for problem in problems({**_ours(given), **wishes}, host)]
     authorities, unreadable = _read_authorities(host, wishes)
-    result.findings += unreadable + repository_keys.check(host, wishes)
+    result.findings += unreadable + repository_keys.check(host, wishes) + preflight_models.cache(host, wishes, given)
     if result.refused:
         return result
 
@@ -105,11 +110,13 @@ def examine(
     if renewed:
         _renew(result, secrets, renewed)
         return result
-    if result.due and not result.refused:
+    if result.due and not models and not result.refused:
         # Only now: a converged host is not asked what it can reach, and a refused one need not be.
         _ask_host(result, wishes, look, authorities)
         _ask_mirrors(result, look, authorities)
-    if acting and not result.refused:
+    if models or ("services" in result.due and not result.refused):
+        _ask_registries(result, wishes, look, authorities)
+    if acting and not models and not result.refused:
         result.findings += _to_confirm(result, wishes, given)
     if answer.get(WITHOUT_ROOT):
         result.findings.append(_partial(result, answer[WITHOUT_ROOT]))
@@ -122,11 +129,13 @@ def _partial(result: Examination, refusal: str) -> Finding:
 
 
 def _decide(result: Examination, wishes: dict[str, Any]) -> None:
-    plan = planner.plan(result.snapshot, wishes, support.load(), result.host)
+    plan = planner.plan(result.snapshot, wishes, support.load(), result.host, result.models)
     result.plan, result.asks, result.replaces = plan.as_dict(), plan.asks, plan.replaces
     closed = [f"{one} is another here than the site gives" for one in result.locked]
     result.findings = [*plan.findings, *(findings.make("GH-SECRET-ENCRYPTS", result.host, seen) for seen in closed)]
     sealed = result.snapshot.get("seals") or {}
+    if result.models and result.plan["roles"]:
+        result.findings = preflight_models.in_the_way(result.findings)
     # What drifted is a fact about the host, whether or not its plan can be carried out.
     result.drift, result.due = seals.drifted(sealed), {}
     if not result.refused:
@@ -174,6 +183,14 @@ def _ask_host(result: Examination, wishes: dict[str, Any], look: Look, authoriti
     if names:
         result.snapshot["candidates"] = seen.get("candidates", {})
     _decide(result, wishes)
+
+
+def _ask_registries(result: Examination, wishes: dict[str, Any], look: Look, authorities: list[str]) -> None:
+    """What models are made of, asked from the host before a byte of them is fetched."""
+    if asked := preflight_models.question(result.plan):
+        asked["ca_certificates"] = authorities
+        result.snapshot["models"] = look("gpuhost_model_info", asked).get("models", {})
+        _decide(result, wishes)
 
 
 def _own_mirror(result: Examination) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from control.progress_words import Telling, amount, clock, model_lines, plan_lines
+
 
 @dataclass
 class HostLine:
@@ -34,9 +36,9 @@ class Display(Protocol):
 class Follower:
     """Reads the run folder as it grows."""
 
-    def __init__(self, folder: Path, hosts: Sequence[str], plans_matter: bool = True) -> None:
+    def __init__(self, folder: Path, hosts: Sequence[str], tell: Telling | None = None) -> None:
         self._folder = folder
-        self._plans_matter = plans_matter
+        self._tell = tell
         self._stream: IO[str] | None = None
         self._due: dict[str, set[str]] = {}
         self.lines = {host: HostLine(host) for host in hosts}
@@ -68,12 +70,12 @@ class Follower:
     def plans(self) -> list[str]:
         """Lines on the plans that have become known since the last call."""
         fresh: list[str] = []
-        for host in self.lines if self._plans_matter else ():
+        for host in self.lines if self._tell else ():
             path = self._folder / "hosts" / f"{host}.json"
             if host not in self._due and path.exists():
                 examined = json.loads(path.read_text(encoding="utf-8"))
                 self._due[host] = set(examined["due"])
-                fresh += plan_lines(host, examined)
+                fresh += self._tell(host, examined) if self._tell else []
         return fresh
 
     def concerns(self, host: str, role: str) -> bool:
@@ -90,26 +92,6 @@ class Follower:
             line.changed += bool(event.get("changed"))
         elif event["event"] in ("failed", "unreachable") and not event.get("rescued"):
             line.ended = event["event"]
-
-
-def plan_lines(host: str, examined: dict[str, Any]) -> list[str]:
-    """What is about to be done to a host, in a few lines; empty where nothing is or where it is refused."""
-    made, due = examined.get("plan") or {}, examined.get("due") or {}
-    if not made or not due:
-        return []
-    choices = {decision["topic"]: decision["choice"] for decision in made["decisions"]}
-    gpus = [f"{one['name']} ({one['gfx']})" for one in made["gpus"] if one["use"]]
-    if made["simulated"]:
-        gpus = [f"SIMULATED {gpu}" for gpu in gpus]
-    cost = made["cost"]
-    services = [one["service"] for one in made["roles"]["services"]["containers"]]
-    return [
-        f"{host}  plan: {made['system']}, {', '.join(gpus) or 'no GPU'}; "
-        + ", ".join(f"{topic} {choices[topic]}" for topic in ("driver", "rocm", "pytorch") if topic in choices),
-        f"{host}  plan: run {', '.join(due)}",
-        f"{host}  plan: services {', '.join(services) or 'none'}; fetch about {_size(cost['download_bytes'])}, "
-        f"disk {_size(cost['disk_bytes'])}, {'a reboot' if cost['reboot'] else 'no reboot'}",
-    ]
 
 
 class PlainDisplay:
@@ -185,8 +167,8 @@ class LiveDisplay:
 @contextlib.contextmanager
 def display(folder: Path, hosts: Sequence[str], command: str, quiet: bool = False) -> Iterator[Display]:
     """The display that fits where we run."""
-    # Only `up` does what the plan says; to the others it is knowledge.
-    follower = Follower(folder, hosts, plans_matter=command == "up")
+    # Only these do what the plan says; to the others it is knowledge.
+    follower = Follower(folder, hosts, {"up": plan_lines, "models.pull": model_lines}.get(command))
     if quiet:
         yield _Silent(follower)
     elif sys.stdout.isatty():
@@ -209,27 +191,7 @@ def _is_check(task: str) -> bool:
     return task.startswith("Validating arguments")
 
 
-def amount(step: dict[str, Any]) -> str:
-    """A long step in a few words: what it does, and how much of how much."""
-    text = step.get("text") or step.get("phase") or step.get("step", "")
-    done, total = step.get("done"), step.get("total")
-    if not total:
-        return text
-    if step.get("unit") == "bytes":
-        return f"{text}  {_size(done or 0)} of {_size(total)}"
-    return f"{text}  {done or 0} of {total}"
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            return f"{count:.0f} {unit}" if unit in ("B", "kB") else f"{count:.1f} {unit}"
-        count /= 1000
-    raise AssertionError("the loop always returns")
-
-
 def _elapsed(since: float) -> str:
     if not since:
         return ""
-    seconds = int(time.time() - since)
-    return f"{seconds // 60}:{seconds % 60:02d}"
+    return clock(time.time() - since)

@@ -1,4 +1,5 @@
-"""The rows of the truth table: one class per list of ``support/*.yml``. Those of wheels, images, services: programrows."""
+"""The rows of the truth table: one class per list of ``support/*.yml``. Those of wheels, images, services: programrows; of
+language models: modelrows."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ from typing import Annotated, Any, Literal
 from packaging.version import Version
 from pydantic import BeforeValidator, Field
 
+from control.modelrows import Model as Model
+from control.modelrows import Quantisation as Quantisation
 from control.programrows import Image as Image
 from control.programrows import Program as Program
 from control.programrows import Service as Service

@@ -44,6 +44,8 @@ class Table:
     images: Sequence[rows.Image]
     programs: Sequence[rows.Program]
     catalogue: Sequence[rows.Service]
+    models: Sequence[rows.Model]
+    quantisations: Sequence[rows.Quantisation]
     sources: Mapping[str, Mapping[str, rows.Source]]
 
     def system(self, os_section: Mapping[str, Any]) -> rows.System | None:
@@ -137,6 +139,19 @@ class Table:
     def service(self, service_id: str) -> rows.Service:
         """The service with this id. Raises KeyError."""
         return _by_id(self.catalogue, service_id)
+
+    def model_names(self) -> list[str]:
+        """Every model that the table knows by name and tag."""
+        return [f"{row.id}:{tag}" for row in self.models for tag in row.tags]
+
+    def model_megabytes(self, name: str) -> int | None:
+        """About how much a model with its tag (``llama3.2:1b``) is to fetch, None where nobody says."""
+        model, _, tag = name.partition(":")
+        return next((row.tags.get(tag) for row in self.models if row.id == model), None)
+
+    def bits_per_weight(self, quantisation: str) -> float | None:
+        """What a weight takes in a file of this quantisation (``Q4_K_M``), None where nobody says."""
+        return next((row.bits_per_weight for row in self.quantisations if row.id == quantisation.upper()), None)
 
 
 def load(directory: Path | None = None) -> Table:

@@ -17,7 +17,13 @@ PLAIN_PLACEHOLDERS = ("context", "data", "embedding_model", "listen", "model", "
 #: Only for a service that loads a model from a file.
 MODEL_PLACEHOLDERS = ("model_file", "model_name")
 #: Where a list stands that has no file of its own name.
-_FILE = {"targets": "gpus", "kernel_fixes": "drivers", "elsewhere": "systems", "keys": "repositories"}
+_FILE = {
+    "targets": "gpus",
+    "kernel_fixes": "drivers",
+    "elsewhere": "systems",
+    "keys": "repositories",
+    "quantisations": "models",
+}
 _NEEDED_TORCH = {
     "rocm": ("rocm", "requirement", "index_url", "python", "targets"),
     "cpu": ("requirement", "index_url", "python"),

@@ -48,6 +48,10 @@ FILES: dict[str, dict[str, tuple[type[rows.Row], str, Callable[[Any], Any]]]] = 
     "images": {"images": (rows.Image, "id", lambda r: (r.image, r.tag or ""))},
     "programs": {"programs": (rows.Program, "id", lambda r: r.id)},
     "services": {"services": (rows.Service, "id", lambda r: r.id)},
+    "models": {
+        "models": (rows.Model, "id", lambda r: r.id),
+        "quantisations": (rows.Quantisation, "id", lambda r: r.id),
+    },
 }
 
 

@@ -92,9 +92,13 @@ def _as_options(line: Sequence[str], command: Task[Any]) -> Iterator[str]:
 
 def _valued(command: Task[Any]) -> set[str]:
     """Flags that a value comes after."""
+    # Invoke takes the texts of the help out of the command while it reads the options.
+    texts = dict(command.help)
+    arguments = command.get_arguments()
+    command.help = texts
     return {
         f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
-        for argument in command.get_arguments()
+        for argument in arguments
         if argument.takes_value
         for name in argument.names
     }

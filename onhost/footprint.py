@@ -16,6 +16,7 @@ from typing import Any, Callable
 from . import dkms, files, paths
 from .container_values import container_values
 from .host import Host
+from .siblings import model_store
 from .venvs import distributions
 
 Item = dict[str, Any]
@@ -38,6 +39,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "network": ("name",),
     "kernel_module": ("name",),
     "dkms": ("module", "kernel"),
+    "model": ("name",),
     "glob": ("path",),
 }
 
@@ -201,6 +203,14 @@ def _dkms(item: Item, host: Host) -> Values:
     return {"version": version, "content": files.sha256(file)} if version and file else {}
 
 
+def _model(item: Item, host: Host) -> Values:
+    """A preset by Ollama's digest of it; of any other model only that it is there: what a tag stands for moves."""
+    manifest = model_store.Store(paths.under(item["folder"])).manifest(item["name"])
+    if manifest is None:
+        return {}
+    return {"digest": model_store.digest(manifest)} if item.get("preset") else {"present": True}
+
+
 def _glob(item: Item, host: Host) -> Values:
     """Only whether anything matches: what a running service keeps for itself changes all the time."""
     return {"present": True} if any(True for _ in matches(item["path"])) else {}
@@ -226,5 +236,6 @@ _LOOKS: dict[str, Callable[[Item, Host], Values]] = {
     "network": _network,
     "kernel_module": _kernel_module,
     "dkms": _dkms,
+    "model": _model,
     "glob": _glob,
 }

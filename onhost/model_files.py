@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Mapping, Sequence
@@ -11,10 +10,8 @@ from typing import Optional
 
 from . import paths
 from .finding import FindingError
+from .siblings import model_store
 
-#: Of the layers in a manifest, the one with the weights (ollama server/images.go).
-WEIGHTS = "application/vnd.ollama.image.model"
-REGISTRY, NAMESPACE, TAG = "registry.ollama.ai", "library", "latest"
 MAGIC = b"GGUF"
 
 Link = Mapping[str, Optional[str]]
@@ -42,25 +39,16 @@ def weights(store: str, model: str) -> Path:
 
     :raises FindingError: ``GH-MODEL-FILE`` where the store does not have the model.
     """
-    manifest = paths.under(store) / "manifests" / manifest_path(model)
+    here = model_store.Store(paths.under(store))
     try:
-        layers = json.loads(manifest.read_text(encoding="utf-8"))["layers"]
-        digest = next(str(one["digest"]) for one in layers if one["mediaType"] == WEIGHTS)
-    except FileNotFoundError:
-        raise FindingError("GH-MODEL-FILE", f"{store} has no model {model}: there is no {manifest}") from None
-    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
-        raise FindingError("GH-MODEL-FILE", f"{manifest} names no file with the weights of {model}: {error!r}") from error
-    return Path(store) / "blobs" / digest.replace(":", "-")
-
-
-def manifest_path(model: str) -> Path:
-    """Where below ``manifests`` Ollama keeps what it knows of a model (ollama types/model/name.go)."""
-    name, colon, tag = model.rpartition(":")
-    if not colon or "/" in tag:
-        name, tag = model, TAG
-    parts = [part for part in name.split("/") if part]
-    registry = [REGISTRY, NAMESPACE][: max(0, 3 - len(parts))]
-    return Path(*registry, *parts, tag)
+        manifest = here.manifest(model)
+        if manifest is None:
+            raise FindingError("GH-MODEL-FILE", f"{store} has no model {model}")
+        layers = [one["digest"] for one in model_store.layers(manifest) if one["mediaType"] == model_store.WEIGHTS]
+        name = here.blob(layers[0]).name
+    except (OSError, ValueError, IndexError) as error:
+        raise FindingError("GH-MODEL-FILE", f"{store} names no file with the weights of {model}: {error}") from error
+    return Path(store) / "blobs" / name
 
 
 def _usable(target: str, uid: int, gid: int, whole: bool) -> None:

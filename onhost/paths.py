@@ -96,6 +96,16 @@ def enrolments() -> Path:
     return state() / "mok.json"
 
 
+def models() -> Path:
+    """Which models gpuhost fetched or made."""
+    return state() / "models.json"
+
+
+def runtime() -> Path:
+    """What is gone after a boot: keys with which hosts of a site know each other."""
+    return under("/run/gpuhost")
+
+
 def library() -> Path:
     """The code that long steps run."""
     return state() / "lib"

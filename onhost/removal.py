@@ -17,6 +17,7 @@ from .removers import REMOVERS, remove_empty, remove_path
 #: Containers before what they use, files before the folders that hold them, programs last.
 ORDER = (
     "container",
+    "model",
     "network",
     "image",
     "member",
@@ -112,6 +113,9 @@ def finish(role: str, outcome: Outcome | None = None) -> None:
     for folder in (paths.steps(), paths.library()):
         if folder.exists():
             shutil.rmtree(folder)
+    if not any(paths.baseline().glob("*.json")):
+        # Nothing of the users' data is here any more, and no model either.
+        paths.models().unlink(missing_ok=True)
     for folder in (paths.seals(), paths.baseline(), paths.secrets(), paths.etc()):
         remove_empty(folder)
 

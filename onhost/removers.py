@@ -13,7 +13,7 @@ from . import paths
 from .containers import previous
 from .footprint import Item
 from .host import Host
-from .siblings import EngineError
+from .siblings import EngineError, model_names
 
 # Never removed as a whole, whatever a footprint says.
 _SYSTEM = {
@@ -64,6 +64,13 @@ def _user(item: Item, host: Host) -> str:
     # Some systems let it go with the user; 6: there is none.
     group = subprocess.run(["groupdel", item["name"]], capture_output=True, text=True, timeout=30, check=False)
     return group.stderr.strip() if group.returncode not in (0, 6) else ""
+
+
+def _model(item: Item, host: Host) -> str:
+    """Gone from Ollama's list; layers that no model uses any more go with the folder, or when Ollama starts."""
+    path = paths.under(item["folder"]) / model_names.parse(item["name"]).manifest
+    path.unlink(missing_ok=True)
+    return ""
 
 
 def _kernel_module(item: Item, host: Host) -> str:
@@ -136,6 +143,7 @@ REMOVERS = {
     "image": _image,
     "member": _member,
     "user": _user,
+    "model": _model,
     "kernel_module": _kernel_module,
     "file": _file,
     "venv": _path,

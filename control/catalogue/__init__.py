@@ -6,10 +6,10 @@ and ``next``, ``{name}`` is a parameter of :func:`control.findings.make`; ``[…
 
 from __future__ import annotations
 
-from control.catalogue import driver, gpu, inputs, kernel, packages, reach, rocm, runs, services, system
+from control.catalogue import driver, gpu, inputs, kernel, models, packages, reach, rocm, runs, services, system
 from control.catalogue.entry import Entry, Level
 
 __all__ = ["ENTRIES", "TOPICS", "Entry", "Level"]
 
-TOPICS = (inputs, reach, system, gpu, driver, kernel, rocm, packages, services, runs)
+TOPICS = (inputs, reach, system, gpu, driver, kernel, rocm, packages, services, models, runs)
 ENTRIES: tuple[Entry, ...] = tuple(entry for topic in TOPICS for entry in topic.ENTRIES)

@@ -100,6 +100,18 @@ ENTRIES: tuple[Entry, ...] = (
             "set services_anythingllm_sysadmin_acknowledged: true, or services_anythingllm_scraping: sandboxed",
         ),
         (
+            "GH-INPUT-PRESET",
+            "A preset that cannot be meant",
+            "Ollama would refuse it, or pass over what it does not know",
+            "correct services_model_presets[; the nearest word is {near}]",
+        ),
+        (
+            "GH-INPUT-MODEL-CACHE",
+            "A model cache that is no host of the site",
+            "nobody could copy from it",
+            "write a host of the inventory into services_model_cache[; the nearest is {near}]",
+        ),
+        (
             "GH-INPUT-PORT",
             "A port that cannot be used",
             "every service needs a port of its own between 1 and 65535",

@@ -1,4 +1,4 @@
-"""The container engine, images, containers, their ports, data and models."""
+"""The container engine, images, containers, their ports and data."""
 
 from __future__ import annotations
 
@@ -84,18 +84,6 @@ ENTRIES: tuple[Entry, ...] = (
             "A program's archive could not be unpacked",
             "it came as pinned, and this host cannot read it",
             "see the line above: a package that unpacks such archives may be missing or broken",
-        ),
-        (
-            "GH-MODEL-FAILED",
-            "A model could not be fetched",
-            "apps that use it have nothing to answer with",
-            "check the name in services_models and that the host reaches the model registry, then run again",
-        ),
-        (
-            "GH-MODEL-FILE",
-            "A model's file cannot be loaded",
-            "the service that loads it cannot start",
-            "correct services_llamacpp_model, or make the file readable; `./gpuhost models list` shows what Ollama keeps",
         ),
         (
             "GH-DATA-OWNER",

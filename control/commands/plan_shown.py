@@ -27,6 +27,7 @@ SECTIONS: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("access", "gpu_access", ("access.",)),
     ("PyTorch", "pytorch", ("pytorch.",)),
     ("services", "services", ("service.",)),
+    ("models", None, ("model.",)),
     ("GPU override", None, ("override.",)),
     ("checks", "verify", ("verify.",)),
 )
@@ -118,7 +119,9 @@ def sections(examined: Mapping[str, Any], verbose: bool = False) -> Iterator[tup
 
 
 def _decision(one: Mapping[str, str], verbose: bool) -> str:
-    topic = one["topic"].removeprefix("service ").removeprefix("override for ").removeprefix("override in ")
+    topic = one["topic"]
+    for prefix in ("service ", "model ", "override for ", "override in "):
+        topic = topic.removeprefix(prefix)
     topic = "" if topic in PLAIN_TOPICS else f"{topic}: "
     rule = f" [dim italic]({escape(one['rule'])})[/]" if verbose else ""
     return f"{escape(topic)}[bold]{escape(str(one['choice']))}[/]  [dim]{escape(one['reason'])}[/]{rule}"
@@ -139,6 +142,7 @@ def actions(part: Mapping[str, Any], present: set[str]) -> list[str]:
         ("sets on the kernel command line", parameters),
         ("listens on", [port for one in part.get("containers", []) for port in _addresses(one)]),
         ("fetches the models", [one["model"] for one in part.get("models", [])]),
+        ("makes the presets", [one["name"] for one in part.get("presets", [])]),
         ("cleans, with a backup,", [one["path"] for one in part.get("leftovers", [])]),
         ("proves all of it with the checks of level", [part["expected"]["level"]] if "expected" in part else []),
     ]

@@ -26,6 +26,9 @@ _PLAIN = MIRROR_CONTEXT / "server" / "registry-plain.yml"
 #: What is made of each image beside it.
 _VARIANTS = Path(variants.__file__)
 
+#: The job whose image has the models that the mirror hands out, and the program that it packs as a release.
+MODELS_FROM = "stand-in-ollama"
+
 
 @dataclass(frozen=True)
 class Built:
@@ -82,8 +85,9 @@ def build(client: docker.DockerClient, releases: Sequence[int], say: Say, kernel
         jobs[f"registry-{name}"] = ({"mirror-base", name}, _registry(maker, name, images))
     parts = [f"{part}-{release}" for release in sorted(releases) for part in ("apt", "amd")]
     parts += [f"kernels-{release}" for release in sorted(kernels)] + ["wheels"] + [f"registry-{name}" for name in shipped]
-    jobs["release"] = ({"stand-in-ollama"}, _release(maker))
-    parts.append("release")
+    jobs["release"] = ({MODELS_FROM}, _release(maker))
+    jobs["models"] = ({MODELS_FROM}, lambda done: done[MODELS_FROM])
+    parts += ["release", "models"]
     jobs["mirror"] = ({"mirror-base", *parts}, _mirror(maker, sorted(releases), parts))
     done = run_all(jobs)
     maker.drop_stages()
@@ -185,7 +189,7 @@ def _release(maker: Images) -> Job:
     def job(done: Mapping[str, str]) -> str:
         row = support.load().program("ollama")
         archives = " ".join(one.name for one in row.archives)
-        args = {"OLLAMA": done["stand-in-ollama"], "VERSION": row.version, "ARCHIVES": archives}
+        args = {"OLLAMA": done[MODELS_FROM], "VERSION": row.version, "ARCHIVES": archives}
         return _part(maker, "ollama-release", f"release {row.version} of Ollama: STAND-IN", RELEASE_CONTEXT, args)
 
     return job
@@ -273,24 +277,24 @@ def _mirror(maker: Images, releases: Sequence[int], parts: Sequence[str]) -> Job
     return job
 
 
-#: Where each kind of part lies, in its own image and in the mirror.
+#: Where each kind of part lies in its own image, and in the mirror.
 _FOLDERS = {
-    "apt": "/srv/debian",
-    "kernels": "/srv/debian",
-    "amd": "/srv/amd",
-    "wheels": "/srv/pypi",
-    "registry": "/var/lib/gpuhost-lab-registry",
-    "release": names.RELEASES_DIR,
+    "apt": ("/srv/debian", "/srv/debian"),
+    "kernels": ("/srv/debian", "/srv/debian"),
+    "amd": ("/srv/amd", "/srv/amd"),
+    "wheels": ("/srv/pypi", "/srv/pypi"),
+    "registry": ("/var/lib/gpuhost-lab-registry", "/var/lib/gpuhost-lab-registry"),
+    "release": (names.RELEASES_DIR, names.RELEASES_DIR),
+    "models": ("/usr/share/gpuhost-lab/library", "/srv/models"),
 }
 
 
 def mirror_dockerfile(server: str, parts: Mapping[str, str]) -> str:
     """The Dockerfile that puts the mirror together.
 
-    :param parts: images by part: `apt-…`, `amd-…`, `kernels-…`, `wheels`, `registry-…`, `release`. Parts of one kind merge.
+    :param parts: images by part: `apt-…`, `amd-…`, `kernels-…`, `wheels`, `registry-…`, `release`, `models`; a kind merges.
     """
-    copies = [f"COPY --from={image} {_FOLDERS[part.split('-')[0]]} {_FOLDERS[part.split('-')[0]]}"
-              for part, image in parts.items()]  # fmt: skip
+    copies = [f"COPY --from={image} {' '.join(_FOLDERS[part.split('-')[0]])}" for part, image in parts.items()]
     scripts = "/usr/local/lib/gpuhost-lab"
     lines = [f"FROM {server}", *copies, "ARG SUITES", f"RUN {scripts}/index-apt.sh ${{SUITES}} && {scripts}/index-amd.sh"]
     return "\n".join(lines) + "\n"

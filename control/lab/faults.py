@@ -64,11 +64,11 @@ def archive_signed_by_another_key() -> Iterator[str]:
     client, container = _mirror()
     secret, _, fingerprint = mirror.make_apt_key(client, str(container.attrs["Image"]))
     container.put_archive("/", archive({_OTHER_KEY.lstrip("/"): File(secret, mode=0o600)}))
-    _must(container, [_SIGN, _ARCHIVE, _OTHER_KEY])
+    must(container, [_SIGN, _ARCHIVE, _OTHER_KEY])
     try:
         yield fingerprint
     finally:
-        _must(container, [_SIGN, _ARCHIVE])
+        must(container, [_SIGN, _ARCHIVE])
 
 
 @contextmanager
@@ -92,11 +92,11 @@ def _archive_state(release: int, state: str) -> Iterator[str]:
     """The archive of one release is in a state of docker/lab/mirror/server/archive-state.sh; gives the newer kernel."""
     _, container = _mirror()
     suite = build.codename(release)
-    newer = _must(container, [_STATE, suite, state]).split()[-1]
+    newer = must(container, [_STATE, suite, state]).split()[-1]
     try:
         yield newer
     finally:
-        _must(container, [_STATE, suite, "normal"])
+        must(container, [_STATE, suite, "normal"])
 
 
 @contextmanager
@@ -105,23 +105,23 @@ def small_disk(name: str, path: str, size_bytes: int) -> Iterator[None]:
     container = _host(name)
     mounted = shlex.quote(path)
     script = f"mkdir -p {mounted} && mount -t tmpfs -o size={size_bytes},mode=755 gpuhost-lab-small {mounted}"
-    _must(container, ["sh", "-euc", script])
+    must(container, ["sh", "-euc", script])
     try:
         yield
     finally:
-        _must(container, ["umount", "--lazy", path])
+        must(container, ["umount", "--lazy", path])
 
 
 @contextmanager
 def owned_by_root(name: str, path: str) -> Iterator[None]:
     """``path`` on the host belongs to root, as it does after somebody put it back from a backup."""
     container = _host(name)
-    owner = _must(container, ["stat", "--format=%u:%g", path]).strip()
-    _must(container, ["chown", "root:root", path])
+    owner = must(container, ["stat", "--format=%u:%g", path]).strip()
+    must(container, ["chown", "root:root", path])
     try:
         yield
     finally:
-        _must(container, ["chown", owner, path])
+        must(container, ["chown", owner, path])
 
 
 @contextmanager
@@ -148,17 +148,18 @@ def _unit(name: str, unit: str, program: str) -> Iterator[str]:
     """A Python program runs in a unit of the host; it has done all but sleep when the block begins."""
     container = _host(name)
     ready = program.replace("time.sleep", f"open('/run/{unit}','w').close(); time.sleep", 1)
-    _must(container, ["systemd-run", "--quiet", "--collect", f"--unit={unit}", "/usr/bin/python3", "-c", ready])
+    must(container, ["systemd-run", "--quiet", "--collect", f"--unit={unit}", "/usr/bin/python3", "-c", ready])
     wait = f"for _ in $(seq 100); do [ -e /run/{unit} ] && exit 0; sleep 0.05; done; journalctl -n 5 -u {unit}; exit 1"
     try:
-        _must(container, ["sh", "-c", wait])
+        must(container, ["sh", "-c", wait])
         yield unit
     finally:
         hosts.inside(container, ["systemctl", "stop", f"{unit}.service"])  # not known any more where it ended by itself
-        _must(container, ["rm", "-f", f"/run/{unit}"])
+        must(container, ["rm", "-f", f"/run/{unit}"])
 
 
-def _must(container: Container, command: list[str]) -> str:
+def must(container: Container, command: list[str]) -> str:
+    """What the command said. Raises LabError where it did not end well."""
     code, said = hosts.inside(container, command)
     if code:
         raise LabError(
@@ -167,6 +168,11 @@ def _must(container: Container, command: list[str]) -> str:
             f"docker logs {container.name}",
         )
     return said
+
+
+def mirror_container() -> Container:
+    """The mirror. Raises LabError where there is none."""
+    return _mirror()[1]
 
 
 def _client() -> docker.DockerClient:

@@ -160,7 +160,8 @@ def make_apt_key(client: docker.DockerClient, image: str, of: str = _APT.of) -> 
 def _create(
     client: docker.DockerClient, image: str, address: IPv4Address, authority: Authority, labels: Mapping[str, str]
 ) -> Container:
-    certificate, key = authority.server([names.MIRROR, "localhost", str(address), "127.0.0.1"])
+    called = [names.MIRROR, names.MODEL_REGISTRY, "localhost", str(address), "127.0.0.1"]
+    certificate, key = authority.server(called)
     networking = {names.NETWORK: client.api.create_endpoint_config(ipv4_address=str(address))}
     container = client.containers.create(
         image,

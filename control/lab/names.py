@@ -70,7 +70,8 @@ AMD_RELEASE_CONF = "release.conf"
 RELEASES_DIR = "/srv/ollama"
 RELEASES_URL = f"https://{MIRROR}/ollama"
 DIGESTS = "sha256sum.txt"
-#: The model that the Ollama stand-in offers to pull.
+#: The registry of models that the mirror answers for, and the model that it has.
+MODEL_REGISTRY = "registry.ollama.ai"
 MODEL = "gpuhost-lab-tiny"
 
 

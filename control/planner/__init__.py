@@ -6,7 +6,7 @@ order below is the order in which they depend on each other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ from control.planner import (
     gpu,
     kernels,
     memory,
+    model_findings,
+    models,
     ports,
     rocm,
     secrets,
@@ -70,6 +72,7 @@ class Plan:
     cost: dict[str, Any] = field(default_factory=lambda: dict(disk.NOTHING))
     boot: dict[str, Any] = field(default_factory=lambda: {"next": None, "built": {}})
     needs_urls: list[str] = field(default_factory=list)
+    models: list[dict[str, Any]] = field(default_factory=list)
     #: Packages whose candidates on the host's mirror would settle the plan, and the working driver that goes, in words.
     asks: list[str] = field(default_factory=list)
     replaces: str = ""
@@ -88,21 +91,25 @@ class Plan:
             "cost": self.cost,
             "boot": self.boot,
             "needs_urls": self.needs_urls,
+            "models": self.models,
             "roles": self.roles,
         }
 
 
-def plan(snapshot: Mapping[str, Any], wishes: Mapping[str, Any], table: Table, host: str) -> Plan:
+def plan(
+    snapshot: Mapping[str, Any], wishes: Mapping[str, Any], table: Table, host: str, asked_models: Sequence[str] = ()
+) -> Plan:
     """What this host is to become, or why it cannot; all refusals at once.
 
     :param wishes: every public variable of every role, rendered.
+    :param asked_models: language models that the run is about; empty for those that the site wants.
     """
     simulated = bool(snapshot.get("simulated"))
     refused = system.refusal(snapshot, table, host)
     row = table.system(snapshot.get("os") or {})
     if row is None:
         return Plan(host, None, simulated, findings=refused)
-    ctx = Context(snapshot, wishes, table, host, row)
+    ctx = Context(snapshot, wishes, table, host, row, models=asked_models)
     made = Plan(host, row.id, simulated)
     _note(made, system.decide(ctx))
     chosen = gpu.decide(ctx)
@@ -114,6 +121,7 @@ def plan(snapshot: Mapping[str, Any], wishes: Mapping[str, Any], table: Table, h
         _note(made, outcome)
         ctx = replace(ctx, parts={**ctx.parts, role: outcome.part})
     _note(made, memory.decide(ctx))
+    _note(made, model_findings.decide(ctx))
     _note(made, ports.decide(ctx))
     _note(made, secrets.decide(ctx))
     cost = disk.decide(ctx)
@@ -122,6 +130,7 @@ def plan(snapshot: Mapping[str, Any], wishes: Mapping[str, Any], table: Table, h
     made.findings += system.kernel_holes(ctx)
     made.boot = kernels.boot(ctx)
     made.needs_urls = sources.needs_urls(ctx)
+    made.models = models.figures(ctx)
     made.asks, made.replaces = ctx.parts["amdgpu"]["asks"], ctx.parts["amdgpu"]["replaces"]
     made.roles = {role: _public(role, part) for role, part in ctx.parts.items()}
     made.findings.sort(key=lambda finding: ("refuse", "warn", "note").index(finding.level))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from control.planner import kernels, leftovers
+from control.planner import kernels, leftovers, models
 from control.planner.images import reference
 from control.planner.model import MB, Context, Outcome, in_words
 from control.planner.services import enabled
@@ -73,6 +73,10 @@ def decide(ctx: Context) -> Outcome:
 
 
 def _items(ctx: Context) -> Iterator[Item]:
+    if ctx.models:
+        # The run brings these and nothing else.
+        yield from _models(ctx)
+        return
     missing = missing_packages(ctx)
     for group in ctx.system.packages.values():
         if missing & set(group.names):
@@ -83,11 +87,39 @@ def _items(ctx: Context) -> Iterator[Item]:
     for image in missing_images(ctx):
         yield Item(image["name"], IMAGES, _image_size(ctx, image))
     yield from _programs(ctx)
+    yield from _data(ctx)
+
+
+def _data(ctx: Context) -> Iterator[Item]:
+    """The services' data on a new host, and the models that it does not have; where those are known, nothing is guessed."""
+    known = list(_models(ctx))
+    place, sized = models.server(ctx), bool(known) or _all_here(ctx)
     present = {container["name"] for container in ctx.mapping("engine").get("containers") or []}
     present |= {unit["name"] for unit in ctx.parts["services"]["units"] if program_present(ctx, unit)}
     for service in enabled(ctx)[0]:
-        if f"gpuhost-{service.id}" not in present:
+        if f"gpuhost-{service.id}" not in present and not (sized and place and service.id == place.row.id):
             yield Item(f"data of {service.name}", ctx.wishes["services_data_root"], None, service.reserve_disk_mb)
+    yield from known
+
+
+def _models(ctx: Context) -> Iterator[Item]:
+    """The models that are to come; nothing as long as nobody was asked, or the size of one is not known."""
+    place, found = models.server(ctx), _asked_models(ctx)
+    if place is None or any(one["missing_bytes"] is None for one in found):
+        return
+    for one in found:
+        if one["missing_bytes"]:
+            size = -(-one["missing_bytes"] // MB)
+            yield Item(f"model {one['name']}", place.folder, Known(size, size))
+
+
+def _asked_models(ctx: Context) -> list[dict[str, Any]]:
+    return [one for one in models.figures(ctx) if one["asked"] and not one["preset"]]
+
+
+def _all_here(ctx: Context) -> bool:
+    found = _asked_models(ctx)
+    return bool(found) and all(one["missing_bytes"] == 0 for one in found)
 
 
 def _driver(ctx: Context, missing: set[str]) -> Iterator[Item]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from control.planner import compat, images, modelfiles, native, services
+from control.planner import compat, images, modelfiles, models, native, services
 from control.planner.containers import secret_path, url
 from control.planner.model import SCHEMA, Context, Gpu, Outcome
 from verify import places
@@ -28,6 +28,7 @@ def decide(ctx: Context) -> Outcome:
         "rocm": {"stream": rocm["stream"], "tools": list(rocm["tools"])},
         "torch": _torch(ctx),
         "services": _services(ctx),
+        "models": _models(ctx),
     }
     return Outcome({"prefix": places.OPT, "file": places.EXPECTED, "expected": expected})
 
@@ -137,7 +138,6 @@ def _services(ctx: Context) -> list[dict[str, Any]]:
     found = []
     for row in enabled:
         container = containers.get(row.id) or _as_container(units[row.id])
-        models = services.wanted_models(ctx, enabled) if row.models else []
         wanted = {"json": row.health.json_} if row.health.json_ is not None else {"contains": row.health.contains}
         found.append(
             {
@@ -154,8 +154,8 @@ def _services(ctx: Context) -> list[dict[str, Any]]:
                 "groups": container["groups"],
                 "cap_add": container["cap_add"],
                 **container.get("on_host", {}),
-                "model": models[0] if models else None,
-                "models": models,
+                "model": models.first(ctx) if row.models else None,
+                "models": models.wanted(ctx) if row.models else [],
                 **({"embedding_model": ctx.wishes["services_embedding_model"]} if _embeds(row) else {}),
                 **_file_server(ctx, row, container),
             }
@@ -198,3 +198,12 @@ def _file_server(ctx: Context, row: Service, container: dict[str, Any]) -> dict[
         "library": "vulkan" if image and image.vulkan else "rocm" if container["devices"] else "cpu",
         "driver_min": _driver_min(ctx, image.driver_min if image and container["devices"] else None),
     }
+
+
+def _models(ctx: Context) -> dict[str, Any] | None:
+    """Where models are kept, by which service, which are wanted, and the presets made of them."""
+    place = models.server(ctx)
+    if place is None:
+        return None
+    presets = models.wanted_presets(ctx)
+    return {"service": place.row.id, "folder": place.folder, "wanted": models.wanted(ctx), "presets": presets}

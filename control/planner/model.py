@@ -77,7 +77,10 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Context:
-    """Everything a decision may look at. ``gpus`` and ``parts`` (role -> part) fill up as decisions are made."""
+    """Everything a decision may look at. ``gpus`` and ``parts`` (role -> part) fill up as decisions are made.
+
+    ``models``: language models that this run is about; empty for those that the site wants.
+    """
 
     snapshot: Mapping[str, Any]
     wishes: Mapping[str, Any]
@@ -86,6 +89,7 @@ class Context:
     system: System
     gpus: Sequence[Gpu] = ()
     parts: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    models: Sequence[str] = ()
 
     @property
     def used(self) -> list[Gpu]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from control.planner import compat, images, modelfiles, native, override, scraping
+from control.planner import compat, images, modelfiles, models, native, override, scraping
 from control.planner.containers import container, url
 from control.planner.model import Context, Decision, Outcome, in_names
 
@@ -17,7 +17,7 @@ NETWORK = "gpuhost"
 
 
 def decide(ctx: Context) -> Outcome:
-    """The part of the role ``services``: images, containers in the order of their needs, models."""
+    """The part of the role ``services``: images, containers in the order of their needs, models, presets."""
     services, found = enabled(ctx)
     decisions, stale = override.stale(ctx)
     found += stale
@@ -37,7 +37,7 @@ def decide(ctx: Context) -> Outcome:
         decisions += [fit.decision] if fit.decision else []
         found += fit.findings
         found += compat.floor(ctx, service.name, chosen.base.driver_min) if fit.gpu else []
-        containers.append(container(ctx, service, chosen))
+        containers.append(models.trusting(ctx, service, container(ctx, service, chosen)))
         decisions.append(_placed(ctx, service, chosen.reference, fit))
     part = {
         "network": NETWORK,
@@ -46,7 +46,7 @@ def decide(ctx: Context) -> Outcome:
         "containers": containers,
         "units": native.bridged(units, containers),
         "packages": list(ctx.system.packages["unpack"].names) if units else [],
-        "models": _models(ctx, services),
+        **models.part(ctx, [*containers, *units], wanted_models(ctx, services), url),
     }
     browsers, watched = scraping.said(ctx, services)
     found += [*native.findings(ctx), *_file_model(ctx, services), *watched]
@@ -93,11 +93,6 @@ def wanted_models(ctx: Context, services: list[Service]) -> list[str]:
     if any("{embedding_model}" in service.model_dump_json() for service in services):
         extra.append(str(ctx.wishes["services_embedding_model"]))
     return list(dict.fromkeys([*ctx.wishes["services_models"], *extra]))
-
-
-def _models(ctx: Context, services: list[Service]) -> list[dict[str, str]]:
-    server = next((service for service in services if service.models), None)
-    return [{"url": url(ctx, server), "model": name} for name in wanted_models(ctx, services)] if server else []
 
 
 def _file_model(ctx: Context, services: list[Service]) -> list[Finding]:

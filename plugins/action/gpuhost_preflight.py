@@ -29,7 +29,8 @@ class ActionModule(Action):
         either = self._with_or_without_root(look) if asked.get("without_root") else look
         secrets = given_secrets.usable(actions.given_secrets(self._templar, task_vars))
         renewed = task_vars.get(given_secrets.RENEWED) or {}
-        outcome = preflight.examine(host, wishes, either, task_vars, acting=refuse, secrets=secrets, renewed=renewed)
+        models = [str(name) for name in asked.get("models") or []]
+        outcome = preflight.examine(host, wishes, either, task_vars, refuse, secrets, renewed, models)
         actions.record("hosts", host, outcome.as_dict())
         return outcome.as_result(refuse=refuse)
 

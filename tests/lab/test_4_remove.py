@@ -16,6 +16,8 @@ REMEMBERS = [
     "/var/lib/gpuhost/.lease.lock",
     "/var/lib/gpuhost/baseline",
     "/var/lib/gpuhost/baseline/services.json",
+    "/var/lib/gpuhost/.models.lock",
+    "/var/lib/gpuhost/models.json",
 ]
 
 

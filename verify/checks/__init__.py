@@ -61,6 +61,7 @@ CHECKS = (
     Check("containers", "containers", "the services' containers", ("services",)),
     Check("units", "units", "services on the host itself", ("services",)),
     Check("services", "services", "the services by what they say", ("containers", "units")),
+    Check("models", "models", "language models: their files, and presets", ("containers", "units", "services")),
     Check("wiring", "wiring", "services reaching each other", _SERVICES),
     Check("generate", "generate", "model servers at work, on the planned processor", ("units", *_ENGINE), seconds=20),
     Check("torch", "pytorch", "PyTorch: build, devices, numbers", _ENGINE, seconds=20),

@@ -46,7 +46,7 @@ def _model(name: str, listed: list[str], row: dict[str, Any]) -> Result:
         seen=listed,
         wanted=full,
         why=f"Ollama does not have the model {full}: the apps that use it answer with an error.",
-        next=f"gpuhost models pull {full}",
+        next=f"./gpuhost models.pull {full}",
         needs=(*needs(row), "services.ollama.version"),
     )
 

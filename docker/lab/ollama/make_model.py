@@ -1,4 +1,4 @@
-"""Makes the lab's tiny language model and lays it out as a library that the stand-in "pulls" from.
+"""Makes the lab's tiny language model and lays it out as what a registry of models hands out.
 
     python3 make_model.py FOLDER
 

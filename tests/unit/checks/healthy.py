@@ -101,6 +101,14 @@ EXPECTED: dict[str, Any] = {
         service("llamacpp", gpu=True),
         service("ollama", gpu=True),
     ],
+    "models": {
+        "service": "ollama",
+        "folder": "/srv/gpuhost/ollama/models",
+        "wanted": ["tiny:1b"],
+        "presets": [
+            {"name": "careful:latest", "from": "tiny:1b", "system": "Be brief.", "parameters": {"temperature": 0.2}}
+        ],
+    },
 }
 
 
@@ -358,6 +366,17 @@ SEEN: dict[str, dict[str, Any]] = {
                 "tags": page('{"models": [{"name": "tiny:1b"}]}'),
             },
         },
+    },
+    "models": {
+        "models": {
+            "tiny:1b": {"missing": [], "weights": "sha256:1", "system": "", "parameters": {}},
+            "careful:latest": {
+                "missing": [],
+                "weights": "sha256:1",
+                "system": "Be brief.",
+                "parameters": {"temperature": 0.2, "stop": ["<end>"]},
+            },
+        }
     },
     "wiring": {
         "addresses": {"ollama": "http://gpuhost-ollama:11434/api/version"},

@@ -11,6 +11,7 @@ from tests.unit.checks import (
     test_driver_sentences,
     test_health_sentences,
     test_inside_sentences,
+    test_model_sentences,
     test_service_sentences,
     test_speed,
     test_torch_sentences,
@@ -129,6 +130,7 @@ ROWS: list[tuple[str, Change, str, str, str]] = [
     ),
     *test_driver_sentences.ROWS,
     *test_health_sentences.ROWS,
+    *test_model_sentences.ROWS,
     *test_inside_sentences.ROWS,
     *test_torch_sentences.ROWS,
     *test_service_sentences.ROWS,
@@ -319,7 +321,7 @@ ROWS: list[tuple[str, Change, str, str, str]] = [
         body("ollama", "tags", "{}"),
         "services.ollama.model.tiny_1b",
         "does not have the model tiny:1b",
-        "models pull tiny:1b",
+        "models.pull tiny:1b",
     ),
     (
         "services",
@@ -538,7 +540,9 @@ def test_it_fails_and_says_why_and_what_next(area: str, change: Change, id: str,
 def kind(id: str) -> str:
     """An id with the names of this host's services, users and places taken out: what one sentence is written for."""
     area, subject, *rest = id.replace("gpuhost-jupyter", "host").split(".")
-    named = {"access": ("alice", "kfd", "renderD128")}.get(area, ("anythingllm", "jupyter", "llamacpp", "ollama"))
+    named = {"access": ("alice", "kfd", "renderD128"), "models": ("tiny_1b", "careful_latest")}.get(
+        area, ("anythingllm", "jupyter", "llamacpp", "ollama")
+    )
     rest = ["*" if word in ("kfd", "renderD128") else word for word in rest]
     if area == "driver" and rest == ["built"]:
         subject = "*"
@@ -559,6 +563,7 @@ UNKNOWN: list[tuple[str, Change, str, str]] = [
     *test_driver_sentences.UNKNOWN,
     *test_health_sentences.UNKNOWN,
     *test_inside_sentences.UNKNOWN,
+    *test_model_sentences.UNKNOWN,
     *test_torch_sentences.UNKNOWN,
     *test_speed.UNKNOWN,
     ("rocm", put("override", {"error": "no such file"}), "rocm.override.environment", "no such file"),

@@ -179,6 +179,7 @@ def test_a_footprint_lists_things_of_known_kinds_with_their_fields(role: str) ->
         "network": {"name"},
         "kernel_module": {"name"},
         "dkms": {"module", "kernel"},
+        "model": {"name", "folder"},
         "glob": {"path"},
     }
     items = repository.load(ROLES_DIR / role / "meta" / "footprint.yml")
@@ -186,7 +187,7 @@ def test_a_footprint_lists_things_of_known_kinds_with_their_fields(role: str) ->
     for item in items:
         assert item.get("kind") in required, item
         assert required[item["kind"]] <= set(item), item
-        assert set(item) <= required[item["kind"]] | {"kind", "each", "items", "data", "content"}, item
+        assert set(item) <= required[item["kind"]] | {"kind", "each", "items", "data", "content", "preset"}, item
 
 
 def test_site_yml_runs_the_roles_in_their_order() -> None:

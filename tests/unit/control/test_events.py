@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from control import findings
 from control.events import Recorder
 
 UNHEALTHY = {"gpuhost_finding": {"id": "GH-CONTAINER-UNHEALTHY", "seen": "gpuhost-ollama is exited"}}
@@ -61,3 +62,18 @@ def test_removal_remembers_what_went_and_what_stayed(tmp_path: Path) -> None:
     recorder.finish(counts())
     assert outcome(tmp_path)["removed"] == ["file:/x", "package:rocminfo"]
     assert outcome(tmp_path)["kept"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("before", "by_itself", "status"), [(False, False, "refused"), (True, False, "failed"), (False, True, "failed")]
+)
+def test_bad_input_met_after_a_change_is_not_said_to_have_changed_nothing(
+    tmp_path: Path, before: bool, by_itself: bool, status: str
+) -> None:
+    recorder = Recorder(tmp_path)
+    recorder.ok("gpu01", "services", "Run the containers", {"changed": before})
+    finding = findings.make("GH-MODEL-UNKNOWN", "gpu01", "no such model").as_dict()
+    met = {"gpuhost_findings": [finding], "changed": by_itself}
+    recorder.failed("gpu01", "services", "Fetch the models", met, rescued=False)
+    recorder.finish(counts(failures=1))
+    assert outcome(tmp_path)["status"] == status

@@ -185,3 +185,58 @@ def test_a_service_that_does_not_run_has_nothing_to_renew(sealed: bool) -> None:
     enabled = {"services_enabled": ["jupyter"]} if not sealed else {"services_enabled": ["ollama"]}
     result = preflight.examine("gpu01", wishes(**enabled), host.look, {}, renewed={"jupyter": ["token"]})
     assert ids(result) == ["GH-SERVICE-ABSENT"]
+
+
+MODEL = "llama3.2:1b"
+
+
+class WithModels(Host):
+    """A host that also tells of models."""
+
+    def __init__(self, **asked: Any) -> None:
+        super().__init__()
+        self.told = {"asked": {MODEL: asked}, "here": []}
+
+    def look(self, module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        answer = super().look(module, arguments)
+        return {"models": self.told} if module == "gpuhost_model_info" else answer
+
+    @property
+    def models(self) -> list[dict[str, Any]]:
+        return [one for one in self.asked if one["module"] == "gpuhost_model_info"]
+
+
+def test_a_model_is_sized_before_anything_is_fetched() -> None:
+    host = WithModels(size_bytes=9 * 10**9, missing_bytes=9 * 10**9, loaded_bytes=9 * 10**9)
+    result = host.examine()
+    (asked,) = host.models
+    assert asked["models"] == [MODEL, "nomic-embed-text:latest"]
+    assert asked["folder"] == "/srv/gpuhost/ollama/models"
+    assert result.plan["models"][0]["size_bytes"] == 9 * 10**9
+    assert "model llama3.2:1b" in [one["name"] for one in result.plan["cost"]["items"]]
+
+
+def test_what_the_registry_does_not_have_is_refused_before_anything_changes() -> None:
+    result = WithModels(error="HTTP 404", kind="unknown").examine()
+    assert ids(result) == ["GH-MODEL-UNKNOWN"]
+    assert result.as_result(refuse=True)["failed"] is True
+
+
+def test_what_is_asked_about_models_changes_nothing_of_what_a_role_is_told() -> None:
+    sized = WithModels(size_bytes=1, missing_bytes=1, loaded_bytes=1).examine().plan["roles"]
+    unsized = WithModels(error="no answer", kind="timeout").examine().plan["roles"]
+    assert sized == unsized
+
+
+def test_a_host_whose_services_are_sealed_is_not_asked_about_models() -> None:
+    from control import seals
+
+    host = WithModels()
+    roles = host.examine().plan["roles"]
+    host.asked.clear()
+    sealed = {"input": seals.role_input("services", wishes(), roles["services"]), "items": {}, "sealed_at": "x"}
+    host.snapshot["seals"] = {"services": sealed}
+    assert "services" not in host.examine().due
+    assert host.models == []
+    preflight.examine("gpu01", wishes(), host.look, {}, False, models=["gemma:2b"])
+    assert [one["models"] for one in host.models] == [["gemma:2b"]]

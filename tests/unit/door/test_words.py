@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 from invoke import Collection, Context, task
 
 from control import program
+from control.paths import ROOT
 from control.words import MissingWordsError, spelled_out, takes
 
 
@@ -95,3 +98,22 @@ def test_help_names_the_words_and_the_list_the_namespaces_own_command(typed: Typ
     assert (code, said.splitlines()[0]) == (0, "Usage: ./gpuhost services.rotate HOST SERVICE [NAME]")
     listed = [line.split()[0] for line in typed("--list")[1].splitlines()[2:] if line.strip()]
     assert listed == ["services", "services.rotate", "models.pull"]
+
+
+def test_the_help_of_a_command_that_takes_words_says_what_its_options_are() -> None:
+    # In a process of its own: Invoke tells each of these texts once.
+    code = "from control import program; program.main(['models', 'pull', '--help'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    said = " ".join(done.stdout.split())
+    assert said.startswith("Usage: ./gpuhost models.pull MODEL... ")
+    assert "--site=STRING The hosts of this folder of inventory/" in said
+    assert "--model A model as Ollama names it" in said
+
+
+@pytest.mark.parametrize("typed", ["models pull llama3.2 gemma:2b --site lab", "models.pull --site lab llama3.2 gemma:2b"])
+def test_models_are_named_one_after_the_other(typed: str) -> None:
+    import tasks
+
+    line = spelled_out(typed.split(), tasks.ns)
+    assert line[0] == "models.pull"
+    assert sorted(line[1:]) == ["--model=gemma:2b", "--model=llama3.2", "--site", "lab"]

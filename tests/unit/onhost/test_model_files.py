@@ -11,6 +11,7 @@ from onhost import model_files
 from onhost.finding import FindingError
 
 STORE, LINK = "/srv/gpuhost/ollama/models", "/srv/gpuhost/llamacpp/model.gguf"
+ONE, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 Links = list[dict[str, str | None]]
 LINKS: Links = [{"path": LINK, "target": None}]
 
@@ -31,10 +32,11 @@ def stored(root: Path, digest: str, data: bytes = b"GGUF....", name: str = "regi
     blob.write_bytes(data)
     blob.chmod(0o644)
     layers = [
-        {"mediaType": "application/vnd.ollama.image.license", "digest": "sha256:11"},
-        {"mediaType": "application/vnd.ollama.image.model", "digest": digest},
+        {"mediaType": "application/vnd.ollama.image.license", "digest": f"sha256:{'1' * 64}", "size": 1},
+        {"mediaType": "application/vnd.ollama.image.model", "digest": digest, "size": len(data)},
     ]
-    manifest.write_text(json.dumps({"layers": layers}))
+    config = {"mediaType": "application/vnd.docker.container.image.v1+json", "digest": f"sha256:{'2' * 64}", "size": 1}
+    manifest.write_text(json.dumps({"config": config, "layers": layers}))
 
 
 def ensure(links: Links = LINKS, model: str = "tiny", check: bool = False) -> bool:
@@ -42,15 +44,15 @@ def ensure(links: Links = LINKS, model: str = "tiny", check: bool = False) -> bo
 
 
 def test_the_link_leads_to_the_weights_and_follows_a_new_pull(root: Path) -> None:
-    stored(root, "sha256:aa")
+    stored(root, ONE)
     assert ensure()
-    assert str((root / LINK.lstrip("/")).readlink()) == f"{STORE}/blobs/sha256-aa"
+    assert str((root / LINK.lstrip("/")).readlink()) == f"{STORE}/blobs/sha256-{'a' * 64}"
     assert not ensure()
-    stored(root, "sha256:bb")
+    stored(root, OTHER)
     assert ensure(check=True)
-    assert str((root / LINK.lstrip("/")).readlink()).endswith("sha256-aa")
+    assert str((root / LINK.lstrip("/")).readlink()).endswith("a" * 64)
     assert ensure()
-    assert str((root / LINK.lstrip("/")).readlink()).endswith("sha256-bb")
+    assert str((root / LINK.lstrip("/")).readlink()).endswith("b" * 64)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +65,9 @@ def test_the_link_leads_to_the_weights_and_follows_a_new_pull(root: Path) -> Non
         ("registry.example:5000/a/b", "registry.example:5000/a/b/latest"),
     ],
 )
-def test_a_model_is_found_by_the_name_that_people_use(model: str, path: str) -> None:
-    assert model_files.manifest_path(model) == Path(path)
+def test_a_model_is_found_by_the_name_that_people_use(root: Path, model: str, path: str) -> None:
+    stored(root, ONE, name=path)
+    assert ensure(model=model)
 
 
 def test_a_model_that_the_store_does_not_have_is_named(root: Path) -> None:
@@ -108,7 +111,7 @@ def test_what_cannot_be_loaded_is_said_before_the_container_starts(
 
 
 def test_a_file_that_somebody_put_in_the_place_of_the_link_stays(root: Path) -> None:
-    stored(root, "sha256:aa")
+    stored(root, ONE)
     (root / LINK.lstrip("/")).write_bytes(b"mine")
     with pytest.raises(FindingError, match="is there and no link"):
         ensure()

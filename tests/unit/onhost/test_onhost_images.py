@@ -1,19 +1,15 @@
-"""Images: pulled, built, named; models through Ollama."""
+"""Images: pulled, built, named."""
 
 from __future__ import annotations
 
-import http.server
 import io
-import json
 import tarfile
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from onhost import image_reference, paths, step_build, step_model, step_pull
+from onhost import image_reference, paths, step_build, step_pull
 from onhost.finding import FindingError
 from onhost.report import Report
 from onhost.siblings import Engine
@@ -173,74 +169,3 @@ def test_a_failed_build_shows_its_last_lines(engine: FakeEngine, report: Report,
         step_build.run(context, report)
     assert caught.value.id == "GH-BUILD-FAILED"
     assert "ERROR: no x" in caught.value.detail
-
-
-class Ollama(http.server.BaseHTTPRequestHandler):
-    """Ollama's two answers: what it has, and how a pull goes."""
-
-    said: list[dict[str, Any]] = []  # noqa: RUF012  # one server class per test module, set by each test
-
-    def do_GET(self) -> None:
-        self._send(json.dumps({"models": [{"name": "llama3.2:1b"}, {"name": "tiny:latest"}]}).encode())
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self._send(b"".join(json.dumps(part).encode() + b"\n" for part in self.said))
-
-    def _send(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments: Any) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def ollama() -> Iterator[str]:
-    server = http.server.HTTPServer(("127.0.0.1", 0), Ollama)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.mark.parametrize(
-    ("model", "needed"), [("llama3.2:1b", False), ("tiny", False), ("llama3.2:3b", True), ("other", True)]
-)
-def test_a_model_is_needed_when_ollama_does_not_list_it(ollama: str, model: str, needed: bool) -> None:
-    assert step_model.needed({"url": ollama, "model": model}) is needed
-
-
-def test_a_model_s_bytes_are_told(ollama: str, report: Report) -> None:
-    Ollama.said = [
-        {"status": "pulling manifest"},
-        {"status": "pulling 1", "digest": "sha256:1", "total": 100, "completed": 40},
-        {"status": "success"},
-    ]
-    assert step_model.run({"url": ollama, "model": "tiny"}, report) == {"installed": []}
-
-
-@pytest.mark.parametrize(
-    ("said", "id", "words"),
-    [
-        ([{"error": "pull model manifest: file does not exist"}], "GH-MODEL-FAILED", "does not exist"),
-        ([{"error": "write: no space left on device"}], "GH-DISK-FULL", "no space"),
-        ([{"status": "pulling manifest"}], "GH-MODEL-FAILED", "pulling manifest"),
-    ],
-)
-def test_a_model_that_does_not_come_says_why(
-    ollama: str, report: Report, said: list[dict[str, Any]], id: str, words: str
-) -> None:
-    Ollama.said = said
-    with pytest.raises(FindingError, match=words) as caught:
-        step_model.run({"url": ollama, "model": "tiny"}, report)
-    assert caught.value.id == id
-
-
-def test_an_ollama_that_does_not_answer_is_named(report: Report) -> None:
-    spec = {"url": "http://127.0.0.1:1", "model": "tiny"}
-    assert step_model.needed(spec)
-    with pytest.raises(FindingError, match=r"does not answer at http://127\.0\.0\.1:1"):
-        step_model.run(spec, report)

@@ -21,8 +21,8 @@ library.install()
 
 
 def everything_imports(folder: Path) -> None:
-    """A bare Python finds all that the runner needs in ``folder``, and nothing of this repository."""
-    code = "import onhost.runner, onhost.kinds, sys; print(onhost.runner.__file__)"
+    """A bare Python finds all that the units need in ``folder``, and nothing of this repository."""
+    code = "import onhost.runner, onhost.kinds, onhost.model_server, sys; print(onhost.runner.__file__)"
     # -I: neither this folder, nor PYTHONPATH, nor a user's packages.
     argv = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); {code}"]
     shown = subprocess.run(argv, capture_output=True, text=True, check=False, cwd="/")
@@ -30,7 +30,7 @@ def everything_imports(folder: Path) -> None:
     assert str(folder) in shown.stdout
 
 
-def test_the_library_holds_all_that_the_runner_imports(root: Path) -> None:
+def test_the_library_holds_all_that_units_import(root: Path) -> None:
     library.install()
     everything_imports(paths.library())
 

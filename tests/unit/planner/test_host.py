@@ -44,7 +44,8 @@ def test_every_recorded_host_gets_a_plan_that_is_plain_data_and_always_the_same(
     assert json.loads(json.dumps(first)) == second
     assert first["schema"] == 1
     assert set(first) == {
-        *("schema", "host", "system", "simulated", "gpus", "decisions", "findings", "cost", "boot", "needs_urls", "roles")
+        *("schema", "host", "system", "simulated", "gpus", "decisions", "findings", "cost", "boot", "needs_urls", "models"),
+        "roles",
     }
 
 

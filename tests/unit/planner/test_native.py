@@ -35,6 +35,7 @@ def test_it_takes_the_place_of_the_container(make: Make) -> None:
     assert {one["service"] for one in part["containers"]} == {"anythingllm", "jupyter"}
     assert [one for one in part["images"] if one["service"] == "ollama"] == []
     assert part["models"] == make(RX6600).roles["services"]["models"] != []
+    assert part["model_server"] == make(RX6600).roles["services"]["model_server"] is not None
     assert part["packages"] == ["zstd"]
     (said,) = [one for one in plan.decisions if one.topic == "service ollama"]
     assert said.choice == "ollama 0.32.0, on the host itself, on the GPU"

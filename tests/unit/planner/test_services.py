@@ -111,11 +111,14 @@ def test_every_container_is_closed(make: Make) -> None:
 def test_what_a_service_needs_comes_with_it_and_before_it(make: Make) -> None:
     plan = make(RX6600, services_enabled=["anythingllm"])
     assert [one["service"] for one in plan.roles["services"]["containers"]] == ["ollama", "anythingllm"]
-    assert [one["model"] for one in plan.roles["services"]["models"]] == ["llama3.2:1b", "nomic-embed-text"]
+    assert [one["model"] for one in plan.roles["services"]["models"]] == ["llama3.2:1b", "nomic-embed-text:latest"]
+    server = {"url": "http://127.0.0.1:11434", "folder": "/srv/gpuhost/ollama/models"}
+    assert plan.roles["services"]["model_server"] == server
 
 
 def test_without_a_model_server_there_are_no_models_to_fetch(make: Make) -> None:
-    assert make(RX6600, services_enabled=["jupyter"]).roles["services"]["models"] == []
+    part = make(RX6600, services_enabled=["jupyter"]).roles["services"]
+    assert (part["model_server"], part["models"], part["presets"]) == (None, [], [])
 
 
 @pytest.mark.parametrize(
@@ -313,7 +316,7 @@ def test_documents_are_embedded_by_ollama_and_kept_in_anythingllms_own_folder(ma
     values = container(plan, "anythingllm")["env_file"]["values"]
     assert (values["EMBEDDING_ENGINE"], values["EMBEDDING_MODEL_PREF"]) == ("ollama", "bge-m3")
     assert (values["EMBEDDING_BASE_PATH"], values["VECTOR_DB"]) == ("http://ollama.internal:11434", "lancedb")
-    assert "bge-m3" in [one["model"] for one in plan.roles["services"]["models"]]
+    assert "bge-m3:latest" in [one["model"] for one in plan.roles["services"]["models"]]
     without = make(RX6600, services_enabled=["ollama", "jupyter"])
     assert [one["model"] for one in without.roles["services"]["models"]] == ["llama3.2:1b"]
 

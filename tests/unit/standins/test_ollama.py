@@ -5,7 +5,6 @@ What computes is replaced here; the lab tests ask the real one through the `olla
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import importlib
 import json
@@ -18,13 +17,17 @@ from typing import Any
 
 import pytest
 
+from tests.unit.models import parts
+from tests.unit.models import registry as models_registry
+
 api = importlib.import_module("ollama_standin.api")
 main = importlib.import_module("ollama_standin.__main__")
+registry = importlib.import_module("ollama_standin.registry")
 server = importlib.import_module("ollama_standin.server")
 settings = importlib.import_module("ollama_standin.settings")
 store = importlib.import_module("ollama_standin.store")
 
-WEIGHTS = b"weights" * 100_000
+WEIGHTS = b"weights" * 150_000
 MODEL = "gpuhost-lab-tiny"
 
 
@@ -81,10 +84,11 @@ class FakeRunners:
 class Client:
     """A server in this process and the means to ask it."""
 
-    def __init__(self, root: Path, library: Path, rate: int = 0) -> None:
+    def __init__(self, root: Path, source: models_registry.Server) -> None:
         self.root = root
         self.runners = FakeRunners()
-        self.store = store.Store(root, library, rate)
+        address = f"https://{source.name}/v2"
+        self.store = store.Store(root, lambda name: registry.Registry(f"{address}/{name.namespace}/{name.model}"))
         self.server = server.Server(("127.0.0.1", 0), api.Api(self.store, self.runners, 300.0, 2048))
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -100,37 +104,24 @@ class Client:
         """Status, and one object or the list of a stream."""
         response, text = self.ask("POST", path, body)
         streamed = response.headers["Content-Type"] == "application/x-ndjson"
-        return response.status, [json.loads(line) for line in text.splitlines()] if streamed else json.loads(text)
-
-
-def keep(folder: Path, data: bytes, media_type: str) -> dict[str, Any]:
-    digest = hashlib.sha256(data).hexdigest()
-    (folder / "blobs").mkdir(parents=True, exist_ok=True)
-    (folder / "blobs" / f"sha256-{digest}").write_bytes(data)
-    return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
+        return response.status, [json.loads(line) for line in text.splitlines()] if streamed else json.loads(text or "null")
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Path:
-    folder = tmp_path / "library"
-    config: dict[str, Any] = dict.fromkeys(("model_format", "model_family", "model_type"), "x")
-    config |= {"model_families": ["x"], "file_type": "F32"}
-    config["gpuhost_model_info"] = {"general.architecture": "llama"}
-    layers = [keep(folder, WEIGHTS, store.MODEL_LAYER), keep(folder, b"free\n", store.LICENSE_LAYER)]
-    manifest = {
-        "schemaVersion": 2,
-        "config": keep(folder, json.dumps(config).encode(), "config"),
-        "layers": layers,
-    }
-    path = folder / "manifests/registry.ollama.ai/library" / MODEL / "latest"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(manifest))
-    return folder
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[models_registry.Server]:
+    """A registry that has the model, and a short patience with it."""
+    config = {"model_families": ["x"], "file_type": "F32", "gpuhost_model_info": {"general.architecture": "llama"}}
+    with models_registry.running(tmp_path) as made:
+        made.offer(MODEL, *parts.model(WEIGHTS, config, {"temperature": 0.5}))
+        (tmp_path / "ca.pem").write_text(made.authority)
+        monkeypatch.setattr(registry, "AUTHORITIES", str(tmp_path / "ca.pem"))
+        monkeypatch.setattr(registry, "FIRST_PAUSE_S", 0.001)
+        yield made
 
 
 @pytest.fixture
-def client(tmp_path: Path, library: Path) -> Iterator[Client]:
-    made = Client(tmp_path / "models", library)
+def client(tmp_path: Path, source: models_registry.Server) -> Iterator[Client]:
+    made = Client(tmp_path / "models", source)
     yield made
     made.server.shutdown()
     made.server.server_close()
@@ -173,35 +164,50 @@ def test_a_pull_streams_real_bytes_and_ends_with_success(client: Client) -> None
     assert len(set(done)) > 3
 
 
-def test_a_pull_goes_on_where_the_last_one_stopped(client: Client) -> None:
-    digest = hashlib.sha256(WEIGHTS).hexdigest()
-    (client.root / f"blobs/sha256-{digest}-partial").write_bytes(WEIGHTS[:500_000])
+def ranges(source: models_registry.Server) -> list[str | None]:
+    """What was asked for of the weights."""
+    return [asked for path, asked in source.asked if path == f"/elsewhere/{parts.digest(WEIGHTS)}"]
+
+
+def test_a_dropped_connection_is_followed_by_the_rest(client: Client, source: models_registry.Server) -> None:
+    source.cuts = [500_000]
+    assert client.post("/api/pull", model=MODEL)[1][-1] == {"status": "success"}
+    first, second = ranges(source)
+    assert first == f"bytes=0-{len(WEIGHTS) - 1}"
+    assert second == f"bytes=500000-{len(WEIGHTS) - 1}"
+
+
+def test_a_pull_goes_on_where_the_last_one_stopped(client: Client, source: models_registry.Server) -> None:
+    source.cuts = [100_000] + [1] * (registry.TRIES - 1)
+    assert client.post("/api/pull", model=MODEL)[1][-1] == {"error": "max retries exceeded: unexpected EOF"}
     lines = client.post("/api/pull", model=MODEL)[1]
-    first = next(line for line in lines if line.get("digest") == f"sha256:{digest}")
-    assert first["completed"] == 500_000
+    came = 100_000 + registry.TRIES - 1
+    assert next(line["completed"] for line in lines if line.get("total") == len(WEIGHTS) and "completed" in line) >= came
+    assert ranges(source)[-1] == f"bytes={came}-{len(WEIGHTS) - 1}"
     assert lines[-1] == {"status": "success"}
+    assert sorted(path.suffix for path in client.root.glob("blobs/*")) == [""] * 4, "no part is left"
 
 
-def test_a_broken_part_is_found_and_thrown_away(client: Client) -> None:
-    digest = hashlib.sha256(WEIGHTS).hexdigest()
-    partial = client.root / f"blobs/sha256-{digest}-partial"
-    partial.write_bytes(b"x" * 10)
-    lines = client.post("/api/pull", model=MODEL)[1]
-    assert lines[-1]["error"].startswith("digest mismatch")
+def test_what_is_not_what_its_digest_says_is_thrown_away(client: Client, source: models_registry.Server) -> None:
+    path = f"/elsewhere/{parts.digest(WEIGHTS)}"
+    source.content[path] = b"x" * len(WEIGHTS)
+    said = client.post("/api/pull", model=MODEL)[1][-1]["error"]
+    assert said.startswith(f"digest mismatch, file must be downloaded again: want {parts.digest(WEIGHTS)}, got sha256:")
+    assert json.loads(client.ask("GET", "/api/tags")[1]) == {"models": []}
+    source.content[path] = WEIGHTS
     assert client.post("/api/pull", model=MODEL)[1][-1] == {"status": "success"}
 
 
-def test_two_pulls_at_once_both_see_the_end(tmp_path: Path, library: Path) -> None:
-    slow = Client(tmp_path / "slow", library, rate=3_000_000)
+def test_two_pulls_at_once_fetch_once_and_both_see_the_end(client: Client, source: models_registry.Server) -> None:
+    source.pause = 0.01
     results: list[Any] = []
-    threads = [threading.Thread(target=lambda: results.append(slow.post("/api/pull", model=MODEL))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: results.append(client.post("/api/pull", model=MODEL))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    slow.server.shutdown()
-    slow.server.server_close()
     assert [lines[-1] for _, lines in results] == [{"status": "success"}] * 2
+    assert len(ranges(source)) == 1
 
 
 def test_an_unknown_model_cannot_be_pulled(client: Client) -> None:
@@ -288,8 +294,47 @@ def test_embeddings_have_length_one_and_the_asked_dimensions(pulled: Client) -> 
     assert pulled.post("/api/embeddings", model=MODEL, prompt="a") == (200, {"embedding": [3.0, 4.0, 0.0]})
 
 
+def test_a_model_is_made_of_another_with_settings_of_its_own(pulled: Client) -> None:
+    status, lines = pulled.post(
+        "/api/create", model="careful", **{"from": MODEL}, system="Be brief.", parameters={"top_k": 3, "stop": ["x", "y"]}
+    )
+    assert (status, lines[-1]) == (200, {"status": "success"})
+    shown = pulled.post("/api/show", model="careful")[1]
+    assert shown["system"] == "Be brief."
+    assert [line.split() for line in shown["parameters"].splitlines()] == [
+        ["temperature", "0.5"], ["top_k", "3"], ["stop", '"x"'], ["stop", '"y"']
+    ]  # fmt: skip
+    pulled.post("/api/generate", model="careful", prompt="hello", options={"top_k": 5})
+    asked = pulled.runners.loaded()[0].asked
+    assert asked["prompt"] == "Be brief.\nhello"
+    assert (asked["temperature"], asked["top_k"], asked["stop"]) == (0.5, 5, ["x", "y"])
+    assert pulled.post("/api/show", model=MODEL)[1]["system"] == "", "what it was made of stays as it is"
+
+
+def test_a_model_that_others_are_made_of_leaves_them_whole(pulled: Client) -> None:
+    pulled.post("/api/create", model="careful", **{"from": MODEL}, system="Be brief.")
+    assert pulled.post("/api/copy", source="careful", destination="kept:1") == (200, None)
+    for name in (MODEL, "careful"):
+        assert pulled.ask("DELETE", "/api/delete", {"model": name})[0].status == 200
+    (left,) = json.loads(pulled.ask("GET", "/api/tags")[1])["models"]
+    assert left["name"] == "kept:1"
+    assert pulled.post("/api/generate", model="kept:1", prompt="hello", stream=False)[1]["response"] == " one two"
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "says"),
+    [
+        ({"from": "nope"}, 404, "model 'nope' not found"),
+        ({}, 400, "neither 'from' or 'files' was specified"),
+        ({"from": MODEL, "parameters": {"topk": 3}}, 400, "unknown parameter 'topk'"),
+    ],
+)
+def test_a_model_that_cannot_be_made_says_why(pulled: Client, asked: dict[str, Any], status: int, says: str) -> None:
+    assert pulled.post("/api/create", model="careful", **asked) == (status, {"error": says})
+
+
 def test_delete_takes_the_blobs_away_too(pulled: Client) -> None:
-    assert len(list(pulled.root.glob("blobs/*"))) == 3
+    assert len(list(pulled.root.glob("blobs/*"))) == 4
     response, text = pulled.ask("DELETE", "/api/delete", {"model": MODEL})
     assert (response.status, text) == (200, "")
     assert list(pulled.root.glob("blobs/*")) == []

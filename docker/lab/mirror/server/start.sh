@@ -10,9 +10,9 @@ if [ -d /srv/amd ] && [ "$(cat /etc/gpuhost-lab/amd-signed 2> /dev/null)" != "$k
 fi
 address=$(hostname --ip-address | cut -d' ' -f1)
 trap 'kill $(jobs -p)' TERM INT
-# Answers for the mirror alone; every other name does not exist, at once.
+# Answers for the mirror alone, which is a registry of models as well; every other name does not exist, at once.
 dnsmasq --keep-in-foreground --no-resolv --no-hosts --user=root --port=53 \
-    --host-record="gpuhost-lab-mirror,$address" '--address=/#/' &
+    --host-record="gpuhost-lab-mirror,$address" --host-record="registry.ollama.ai,$address" '--address=/#/' &
 docker-registry serve /etc/gpuhost-lab/registry.yml &
 nginx -g 'daemon off;' &
 wait -n

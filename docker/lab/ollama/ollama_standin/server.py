@@ -26,6 +26,8 @@ ROUTES: dict[str, dict[str, Callable[[Api, dict[str, Any]], Any]]] = {
     "/api/ps": {"GET": lambda api, body: api.ps()},
     "/api/show": {"POST": Api.show},
     "/api/pull": {"POST": Api.pull},
+    "/api/create": {"POST": Api.create},
+    "/api/copy": {"POST": Api.copy},
     "/api/delete": {"DELETE": Api.delete},
     "/api/generate": {"POST": Api.generate},
     "/api/chat": {"POST": Api.chat},
@@ -159,7 +161,7 @@ def serve() -> int:
     try:
         settings = read(os.environ)
         _make_identity(settings.home)
-        store = Store(settings.models, settings.library, settings.pull_bytes_per_s)
+        store = Store(settings.models)
     except (OSError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

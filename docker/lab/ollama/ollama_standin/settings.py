@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-LIBRARY = Path("/usr/share/gpuhost-lab/library")
 PORT = 11434
 FOREVER = float("inf")
 # What `msg="server config"` lists; HSA_OVERRIDE_GFX_VERSION is what verify looks for.
@@ -47,18 +46,13 @@ _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 @dataclass(frozen=True)
 class Settings:
-    """Where to listen, where models are, how long they stay loaded, how slowly a pull goes.
-
-    `keep_alive` in seconds, `pull_bytes_per_s` with 0 for no limit.
-    """
+    """Where to listen, where models are, how long they stay loaded (in seconds)."""
 
     host: str
     port: int
     home: Path
     models: Path
-    library: Path
     keep_alive: float
-    pull_bytes_per_s: int
     logged: dict[str, str]
 
 
@@ -74,9 +68,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         port=port,
         home=home,
         models=models,
-        library=Path(environ.get("LAB_LIBRARY") or LIBRARY),
         keep_alive=duration(environ.get("OLLAMA_KEEP_ALIVE") or "5m"),
-        pull_bytes_per_s=int(environ.get("LAB_PULL_BYTES_PER_S") or 0),
         logged=logged,
     )
 

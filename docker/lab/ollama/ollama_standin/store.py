@@ -9,17 +9,20 @@ import hashlib
 import json
 import re
 import threading
-import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-MODEL_LAYER = "application/vnd.ollama.image.model"
-LICENSE_LAYER = "application/vnd.ollama.image.license"
-CHUNK = 256 * 1024  # bytes between two progress lines of an unlimited pull
+from .registry import Registry, RegistryError
+
+LAYER = "application/vnd.ollama.image."
+MODEL_LAYER, LICENSE_LAYER, SYSTEM_LAYER, PARAMETERS_LAYER = (
+    f"{LAYER}{kind}" for kind in ("model", "license", "system", "params")
+)
+CONFIG = "application/vnd.docker.container.image.v1+json"
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _NAME = re.compile(
     rf"(?:(?:(?P<registry>{_PART}(?::\d+)?)/)?(?P<namespace>{_PART})/)?(?P<model>{_PART})(?::(?P<tag>{_PART}))?"
@@ -75,6 +78,8 @@ class Model:
     config: dict[str, Any]
     weights: Path
     license: str
+    system: str
+    parameters: dict[str, Any]
 
     @property
     def details(self) -> dict[str, object]:
@@ -89,11 +94,16 @@ class Model:
 
 
 class Store:
-    """The models folder `root`, filled by pulls from `library`, which stands in for the registry."""
+    """The models folder `root`, filled by pulls from registries.
 
-    def __init__(self, root: Path, library: Path, pull_bytes_per_s: int = 0) -> None:
-        self.root, self.library, self.rate = root, library, pull_bytes_per_s
+    :param registry: what fetches for a name, in the place of the one that the name means.
+    """
+
+    def __init__(self, root: Path, registry: Callable[[Name], Registry] | None = None) -> None:
+        self.root = root
+        self._registry = registry or (lambda name: Registry(f"https://{name.registry}/v2/{name.namespace}/{name.model}"))
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._completed: dict[str, int] = {}
         (root / "blobs").mkdir(parents=True, exist_ok=True)
         (root / "manifests").mkdir(exist_ok=True)
 
@@ -114,31 +124,70 @@ class Store:
             modified_at=datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(),
             config=json.loads(self._blob(manifest["config"]["digest"]).read_text(encoding="utf-8")),
             weights=self._blob(_layer(manifest, MODEL_LAYER)),
-            license=self._blob(_layer(manifest, LICENSE_LAYER)).read_text(encoding="utf-8"),
+            license=self._text(manifest, LICENSE_LAYER),
+            system=self._text(manifest, SYSTEM_LAYER),
+            parameters=json.loads(self._text(manifest, PARAMETERS_LAYER) or "{}"),
         )
 
-    def pull(self, name: Name) -> Iterator[dict[str, object]]:
-        """Copy the model out of the library and yield Ollama's progress objects; what was there is kept."""
-        yield {"status": "pulling manifest"}
-        source = self.library / name.path
-        if not source.is_file():
-            raise ApiError(500, "pull model manifest: file does not exist")
-        manifest = json.loads(source.read_bytes())
-        for part in _parts(manifest):
-            line = {
-                "status": f"pulling {part['digest'][7:19]}",
-                "digest": part["digest"],
-                "total": part["size"],
-            }
-            for completed in self._download(part["digest"], part["size"]):
-                yield {**line, "completed": completed} if completed else line
-        yield {"status": "verifying sha256 digest"}
-        for part in _parts(manifest):
-            self._verify(part["digest"])
+    def create(self, name: Name, base: Name, system: str | None, parameters: dict[str, Any]) -> Iterator[dict[str, object]]:
+        """A model with the layers of another, its own system prompt and parameters; yields Ollama's progress objects."""
+        manifest = json.loads((self.root / base.path).read_bytes())
+        kept = [one for one in manifest["layers"] if one["mediaType"] not in (SYSTEM_LAYER, PARAMETERS_LAYER)]
+        texts = {
+            SYSTEM_LAYER: self._text(manifest, SYSTEM_LAYER) if system is None else system,
+            PARAMETERS_LAYER: _json({**json.loads(self._text(manifest, PARAMETERS_LAYER) or "{}"), **parameters}),
+        }
+        made = [self._keep(text.encode(), kind) for kind, text in texts.items() if text not in ("", "{}")]
+        for layer in kept:
+            yield {"status": f"using existing layer {layer['digest']}"}
+        for layer in made:
+            yield {"status": f"writing layer {layer['digest']}"}
+        config = json.loads(self._blob(manifest["config"]["digest"]).read_text(encoding="utf-8"))
+        config["rootfs"] = {"type": "layers", "diff_ids": [layer["digest"] for layer in [*kept, *made]]}
+        document = {**manifest, "layers": [*kept, *made], "config": self._keep(_json(config).encode(), CONFIG)}
         yield {"status": "writing manifest"}
-        target = self.root / name.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(source.read_bytes())
+        self._write_manifest(name, _json(document).encode())
+        yield {"status": "success"}
+
+    def copy(self, source: Name, destination: Name) -> None:
+        """The model has another name as well; FileNotFoundError if there is none."""
+        self._write_manifest(destination, (self.root / source.path).read_bytes())
+
+    def _write_manifest(self, name: Name, data: bytes) -> None:
+        path = self.root / name.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    def _keep(self, data: bytes, media_type: str) -> dict[str, Any]:
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        self._blob(digest).write_bytes(data)
+        return {"mediaType": media_type, "digest": digest, "size": len(data)}
+
+    def _text(self, manifest: dict[str, Any], media_type: str) -> str:
+        """A layer's content, empty where the model has none of that kind."""
+        found = [layer["digest"] for layer in manifest["layers"] if layer["mediaType"] == media_type]
+        return self._blob(found[0]).read_text(encoding="utf-8") if found else ""
+
+    def pull(self, name: Name) -> Iterator[dict[str, object]]:
+        """Fetch the model and yield Ollama's progress objects; what was there is kept."""
+        yield {"status": "pulling manifest"}
+        registry = self._registry(name)
+        try:
+            data = registry.manifest(name.tag)
+            manifest, fetched = json.loads(data), []
+            for part in _parts(manifest):
+                line = {"status": f"pulling {part['digest'][7:19]}", "digest": part["digest"], "total": part["size"]}
+                # As Ollama: what was here is not checked again.
+                fetched += [] if self._blob(part["digest"]).exists() else [part["digest"]]
+                for completed in self._download(registry, part["digest"], part["size"]):
+                    yield {**line, "completed": completed} if completed else line
+        except RegistryError as error:
+            raise ApiError(500, str(error)) from error
+        yield {"status": "verifying sha256 digest"}
+        for digest in fetched:
+            self._verify(digest)
+        yield {"status": "writing manifest"}
+        self._write_manifest(name, data)
         yield {"status": "success"}
 
     def delete(self, name: Name) -> None:
@@ -153,32 +202,21 @@ class Store:
     def _blob(self, digest: str) -> Path:
         return self.root / "blobs" / digest.replace(":", "-")
 
-    def _download(self, digest: str, total: int) -> Iterator[int]:
-        """Yield the bytes present until all are; of two pulls at once, one copies and both see it."""
+    def _download(self, registry: Registry, digest: str, total: int) -> Iterator[int]:
+        """Yield the bytes present until all are; of two pulls at once, one fetches and both see it."""
         blob = self._blob(digest)
-        partial = blob.with_name(f"{blob.name}-partial")
         while not blob.exists():
-            yield partial.stat().st_size if partial.exists() else 0
+            yield self._completed.get(digest, 0)
             if not self._locks[digest].acquire(timeout=0.1):
                 continue
             try:
                 if not blob.exists():
-                    yield from self._copy(self.library / "blobs" / blob.name, partial)
-                    partial.rename(blob)
+                    for completed in registry.fetch(digest, total, blob):
+                        self._completed[digest] = completed
+                        yield completed
             finally:
                 self._locks[digest].release()
         yield total
-
-    def _copy(self, source: Path, partial: Path) -> Iterator[int]:
-        chunk = min(CHUNK, max(1, self.rate // 10)) if self.rate else CHUNK
-        with source.open("rb") as reader, partial.open("ab") as writer:
-            reader.seek(writer.tell())
-            while data := reader.read(chunk):
-                writer.write(data)
-                writer.flush()
-                yield writer.tell()
-                if self.rate:
-                    time.sleep(len(data) / self.rate)
 
     def _verify(self, digest: str) -> None:
         blob = self._blob(digest)
@@ -186,6 +224,10 @@ class Store:
         if got != digest:
             blob.unlink()
             raise ApiError(500, f"digest mismatch, file must be downloaded again: want {digest}, got {got}")
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, separators=(",", ":"))
 
 
 def _parts(manifest: dict[str, Any]) -> list[dict[str, Any]]:

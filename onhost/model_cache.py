@@ -1,0 +1,193 @@
+"""The model cache of a site, on the host that is it: opened for hosts that the control node names, closed after them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from . import files, library, model_records, paths, peer_keys
+from .finding import FindingError
+from .ollama import Ollama, OllamaError
+
+#: No name of a step's unit: a cache that waits is no work of this host.
+UNIT = "gpuhost.model-cache.service"
+START_SECONDS = 15
+#: Longer than any model takes; the unit ends by itself long before, when nobody asks.
+MOST_SECONDS = 24 * 3600
+
+
+def folder() -> Path:
+    """Key, certificates and order of the cache."""
+    return paths.runtime() / "model-cache"
+
+
+def lacking(models: list[str]) -> dict[str, Any]:
+    """``{url, folder, missing}``: this host's Ollama, and which of the models it does not have.
+
+    :raises FindingError: ``GH-MODEL-CACHE`` where this host has no Ollama of gpuhost's that answers.
+    """
+    server = model_records.server()
+    if not server:
+        raise FindingError("GH-MODEL-CACHE", "it has no models of gpuhost's yet")
+    try:
+        there = Ollama(server["url"]).models()
+    except OllamaError as error:
+        raise FindingError("GH-MODEL-CACHE", error.message) from error
+    return {**server, "missing": [name for name in models if name not in there]}
+
+
+def offer(models: list[str], host: str, client: str, addresses: list[str], port: int) -> dict[str, str]:
+    """The cache listens and hands these models to the host with this certificate: ``{url, certificate}`` of the cache.
+
+    :param addresses: names or addresses at which other hosts reach this one, the best first.
+    :raises FindingError: ``GH-MODEL-CACHE`` where it cannot.
+    """
+    server = model_records.server()
+    if not server:
+        raise FindingError("GH-MODEL-CACHE", "it has no models of gpuhost's yet")
+    owner = paths.under(server["folder"]).stat()
+    certificate = peer_keys.ensure(folder(), "gpuhost model cache", owner.st_uid, owner.st_gid)
+    with files.locked(folder() / ".lock"):
+        address = _own(addresses)
+        _write("clients.json", {**_clients(), host: client})
+        known = _order() if _running() else {}
+        order = {
+            "address": address,
+            "port": port,
+            "models_folder": str(paths.under(server["folder"])),
+            "models": sorted({*known.get("models", []), *models}),
+        }
+        _write("order.json", order)
+        _write_clients(owner)
+        if known and (known["address"], known["port"]) != (address, port):
+            _stop()
+        if not _running():
+            _start(owner, address, port)
+    literal = f"[{address}]" if ":" in address else address
+    return {"url": f"https://{literal}:{port}", "certificate": certificate}
+
+
+def close(host: str) -> bool:
+    """The cache knows this host no longer, and has ended where it knows none; whether it knew it."""
+    if not folder().exists():
+        return False
+    with files.locked(folder() / ".lock"):
+        clients = _clients()
+        known = clients.pop(host, None)
+        _write("clients.json", clients)
+        if clients:
+            _write_clients(folder().stat())
+        else:
+            _stop()
+            shutil.rmtree(folder())
+    return known is not None
+
+
+def _own(addresses: list[str]) -> str:
+    """The first that is this host's own and can be reached from elsewhere."""
+    for name in addresses:
+        try:
+            found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        except OSError:
+            continue
+        for family, _, _, _, where in found:
+            address = str(where[0])
+            if _may_listen(family, address):
+                return address
+    tried = ", ".join(addresses) or "nothing"
+    raise FindingError("GH-MODEL-CACHE", f"{tried}: not its own, or only for itself (services_model_cache_address)")
+
+
+def _may_listen(family: int, address: str) -> bool:
+    """Whether it is an address of this host, and none that only this host reaches."""
+    if address.startswith("127.") or address == "::1":
+        return False
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def _start(owner: os.stat_result, address: str, port: int) -> None:
+    library.install()
+    own = str(folder())
+    properties = {
+        "WorkingDirectory": str(paths.library()),
+        "User": str(owner.st_uid),
+        "Group": str(owner.st_gid),
+        "NoNewPrivileges": "yes",
+        "CapabilityBoundingSet": "",
+        "ProtectSystem": "strict",
+        "ProtectHome": "yes",
+        "PrivateTmp": "yes",
+        "RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX",
+        "RuntimeMaxSec": str(MOST_SECONDS),
+    }
+    argv = [
+        "systemd-run",
+        "--quiet",
+        "--collect",
+        "--service-type=exec",
+        f"--unit={UNIT}",
+        "--description=gpuhost: model cache",
+    ]
+    argv += [f"--property={name}={value}" for name, value in properties.items()]
+    argv += ["--setenv=PYTHONDONTWRITEBYTECODE=1", "--setenv=PYTHONUNBUFFERED=1"]
+    argv += ["/usr/bin/python3", "-m", "onhost.model_server", own]
+    made = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    if made.returncode:
+        raise FindingError("GH-MODEL-CACHE", f"systemd-run: {made.stderr.strip()}")
+    deadline = time.monotonic() + START_SECONDS
+    while not _listens(address, port):
+        if time.monotonic() > deadline or not _running():
+            said = subprocess.run(
+                ["journalctl", "-u", UNIT, "-n", "3", "-o", "cat"], capture_output=True, text=True, timeout=30, check=False
+            ).stdout
+            raise FindingError("GH-MODEL-CACHE", f"it does not listen on {address} port {port}: {said.strip()}")
+        time.sleep(0.1)
+
+
+def _listens(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def _running() -> bool:
+    asked = ["systemctl", "is-active", "--quiet", UNIT]
+    return subprocess.run(asked, capture_output=True, timeout=30, check=False).returncode == 0
+
+
+def _stop() -> None:
+    subprocess.run(["systemctl", "stop", UNIT], capture_output=True, timeout=60, check=False)
+
+
+def _clients() -> dict[str, str]:
+    found: dict[str, str] = files.read_json(folder() / "clients.json") or {}
+    return found
+
+
+def _order() -> dict[str, Any]:
+    found: dict[str, Any] = files.read_json(folder() / "order.json") or {}
+    return found
+
+
+def _write(name: str, document: dict[str, Any]) -> None:
+    files.write(folder() / name, (json.dumps(document, indent=1) + "\n").encode(), mode=0o644, durable=False)
+
+
+def _write_clients(owner: os.stat_result) -> None:
+    """The certificates of all hosts that may ask, in one file."""
+    path = folder() / "clients.pem"
+    files.write(path, "".join(_clients().values()).encode(), mode=0o644, durable=False)
+    os.chown(path, owner.st_uid, owner.st_gid)

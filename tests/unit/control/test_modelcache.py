@@ -1,0 +1,161 @@
+"""A site's model cache, seen from the control node: it fetches what it lacks, and is waited for where that makes sense."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from control import modelcache, modelwork, planner, preflight, support
+from tests.unit.control.test_modelwork import DONE, SERVER, Host
+from tests.unit.planner.conftest import snapshot, wishes
+from tests.unit.planner.test_models import RX6600
+
+OFFER = {"url": "https://10.0.0.1:11440", "certificate": "pem"}
+ASKED = {"host": "gpu02", "models": ["a:1"], "certificate": "mine", "addresses": ["gpu01"], "port": 11440}
+
+
+class Cache:
+    """Answers as the cache does: each state's answers one after the other, the last one again and again."""
+
+    def __init__(self, steps: list[dict[str, Any]] | None = None, **states: list[dict[str, Any]]) -> None:
+        self.states, self.steps = states, steps or []
+        self.asked: list[str] = []
+
+    def __call__(self, module: str, given: dict[str, Any]) -> dict[str, Any]:
+        if module == "gpuhost_step":
+            self.asked.append(f"step {given['spec']['model']}")
+            return self.steps.pop(0)
+        self.asked.append(given["state"])
+        answers = self.states[given["state"]]
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+def known(*missing: str) -> dict[str, Any]:
+    return {"problem": "", "known": {"url": "http://127.0.0.1:11434", "folder": "/models", "missing": list(missing)}}
+
+
+def offer(cache: Cache, hope: bool = False) -> dict[str, Any]:
+    return modelcache.offer("gpu02", ASKED, cache, lambda: hope)
+
+
+def test_a_cache_fetches_first_what_it_lacks_itself() -> None:
+    cache = Cache([DONE], known=[known("a:1")], offered=[{"problem": "", "offer": OFFER}])
+    assert offer(cache) == {"offer": OFFER, "problem": ""}
+    assert cache.asked == ["known", "step a:1", "offered"]
+
+
+@pytest.mark.parametrize(
+    ("cache", "problem"),
+    [
+        (Cache(known=[{"problem": "it has no models of gpuhost's yet"}]), "it has no models of gpuhost's yet"),
+        (Cache(known=[{"failed": True, "msg": "first\nssh: no route to gpu01"}]), "ssh: no route to gpu01"),
+        (Cache([{"failed": True, "gpuhost_finding": {"id": "GH-MODEL-UNKNOWN", "seen": "a:1: gone"}}], known=[known("a:1")]),
+         "it could not fetch a:1: gone"),
+        (Cache(known=[known()], offered=[{"problem": "no address"}]), "no address"),
+    ],
+)  # fmt: skip
+def test_a_cache_that_is_of_no_use_says_why(cache: Cache, problem: str) -> None:
+    assert offer(cache) == {"offer": None, "problem": problem}
+
+
+def test_a_cache_that_is_being_set_up_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modelcache, "LOOK_SECONDS", 0)
+    not_yet = {"problem": "it has no models of gpuhost's yet"}
+    cache = Cache(known=[not_yet, not_yet, known()], offered=[{"problem": "", "offer": OFFER}])
+    assert offer(cache, hope=True)["offer"] == OFFER
+    assert offer(Cache(known=[not_yet]), hope=False)["offer"] is None
+
+
+@pytest.mark.parametrize(
+    ("hosts", "forks", "events", "hope"),
+    [
+        (["gpu01", "gpu02"], 25, [], True),
+        (["gpu02"], 25, [], False),
+        (["gpu01", "gpu02"], 2, [], False),
+        (["gpu01", "gpu02"], 25, [{"host": "gpu01", "event": "failed"}], False),
+        (["gpu01", "gpu02"], 25, [{"host": "gpu01", "event": "failed", "rescued": True}], True),
+        (["gpu01", "gpu02"], 25, [{"host": "gpu02", "event": "failed"}], True),
+        (["gpu01", "gpu02"], 25, [{"host": "gpu01", "event": "unreachable"}], False),
+    ],
+)
+def test_only_a_cache_that_may_yet_come_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: list[str], forks: int, events: list[dict[str, Any]], hope: bool
+) -> None:
+    monkeypatch.setenv("GPUHOST_RUN_DIR", str(tmp_path))
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(one) + "\n" for one in events) + '{"host": "gpu01", "ev')
+    assert modelcache.being_set_up("gpu01", hosts, forks)() is hope
+
+
+def test_without_a_run_folder_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GPUHOST_RUN_DIR", raising=False)
+    assert not modelcache.being_set_up("gpu01", ["gpu01"], 25)()
+
+
+KEY = {"missing": ["a"], "certificate": "mine", "key_folder": "/run/gpuhost/model-key", "problem": ""}
+
+
+def bring(told: dict[str, Any], answer: dict[str, Any] | None = None) -> tuple[dict[str, Any], Any]:
+    host = Host(a=[answer or DONE])
+    result = modelwork.bring("gpu02", {"server": SERVER, "models": ["a"], "presets": None, "cache": told}, host)
+    return result, host.asked[0][1]["spec"]["cache"]
+
+
+def test_a_host_is_told_where_the_cache_is_and_by_what_to_know_it() -> None:
+    result, cache = bring({"host": "gpu01", "key": KEY, "offer": {"offer": OFFER, "problem": ""}})
+    assert cache == {"host": "gpu01", "key_folder": "/run/gpuhost/model-key", **OFFER}
+    assert result["gpuhost_findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("told", "seen"),
+    [
+        ({"host": "gpu01", "key": {"problem": "no openssl"}, "offer": {"skipped": True}}, "gpu01: no openssl"),
+        ({"host": "gpu01", "key": KEY, "offer": {"offer": None, "problem": "it is off"}}, "gpu01: it is off"),
+        ({"host": "gpu01", "key": KEY, "offer": {"failed": True, "msg": "unexpected"}}, "gpu01: unexpected"),
+        ({"host": "gpu01", "key": {**KEY, "missing": [], "certificate": ""}, "offer": {"skipped": True}}, None),
+        ({"host": "", "key": {"skipped": True}, "offer": {"skipped": True}}, None),
+    ],
+    ids=["no key", "no offer", "failed", "nothing missing", "no cache"],
+)
+def test_without_its_cache_a_host_asks_the_registry_and_says_why(told: dict[str, Any], seen: str | None) -> None:
+    result, cache = bring(told)
+    assert cache is None
+    assert not result["failed"]
+    found = [(one["id"], one["level"], one["seen"]) for one in result["gpuhost_findings"]]
+    assert found == ([("GH-MODEL-CACHE", "warn", seen)] if seen else [])
+
+
+def test_a_copy_that_was_cut_off_for_good_is_told_and_no_failure() -> None:
+    warned = {**DONE, "result": {"rc": 0, "warnings": [{"id": "GH-MODEL-CACHE", "seen": "a from gpu01: broke off"}]}}
+    result, _ = bring({"host": "gpu01", "key": KEY, "offer": {"offer": OFFER}}, warned)
+    assert [one["seen"] for one in result["gpuhost_findings"]] == ["a from gpu01: broke off"]
+    assert not result["failed"]
+
+
+def test_the_plan_names_the_cache_for_all_but_itself() -> None:
+    def cache(**changed: Any) -> Any:
+        made = planner.plan(snapshot(RX6600), wishes(**changed), support.load(), "gpu01")
+        return made.roles["services"]["model_cache"]
+
+    assert cache() is None
+    assert cache(services_model_cache="gpu01") is None, "the host is the cache"
+    named = {"services_model_cache": "gpu02", "services_model_cache_address": "10.0.0.2"}
+    assert cache(**named) == {"host": "gpu02", "address": "10.0.0.2", "port": 11440}
+
+
+def test_a_cache_that_is_no_host_of_the_site_is_bad_input() -> None:
+    def look(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {"snapshot": snapshot(RX6600)} if module == "gpu_host_info" else {}
+
+    def examine(groups: Any) -> list[Any]:
+        given = {"groups": groups} if groups else {}
+        found = preflight.examine("gpu01", wishes(services_model_cache="gpu0"), look, given, False).findings
+        return [one for one in found if one.id == "GH-INPUT-MODEL-CACHE"]
+
+    (finding,) = examine({"all": ["gpu01", "other"]})
+    assert finding.next.endswith("the nearest is gpu01")
+    assert examine({"all": ["gpu0"]}) == []
+    assert examine(None) == []

@@ -1,0 +1,80 @@
+"""Ollama's folder of models: manifests by name, blobs by digest, in the layout that Ollama itself has on disk.
+
+A manifest is what a registry has under the name (docker distribution, manifest v2 schema 2); Ollama's digest of a model is
+the sha256 of its manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from . import model_names
+
+WEIGHTS = "application/vnd.ollama.image.model"
+PARAMETERS = "application/vnd.ollama.image.params"
+SYSTEM = "application/vnd.ollama.image.system"
+#: What is loaded: the weights, and what takes memory beside them as they do.
+LOADED = (WEIGHTS, *(f"application/vnd.ollama.image.{kind}" for kind in ("adapter", "draft", "projector", "tensor")))
+DIGEST = "sha256:"
+
+
+class Store:
+    """One folder of models. Methods raise :class:`OSError` for what cannot be read."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def names(self) -> list[str]:
+        """Every model that has a manifest here, as Ollama lists it."""
+        top = self.folder / "manifests"
+        found = (path.relative_to(top).as_posix() for path in top.glob("*/*/*/*") if path.is_file())
+        return sorted(model_names.of_manifest(path) for path in found)
+
+    def manifest(self, name: str) -> bytes | None:
+        """The manifest of a model, or None where there is no such model."""
+        try:
+            return (self.folder / model_names.parse(name).manifest).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+
+    def blob(self, digest: str) -> Path:
+        """Where the blob lies, or would.
+
+        :raises ValueError: for a text that is no digest: it could lead anywhere.
+        """
+        hexadecimal = digest[len(DIGEST) :]
+        if not digest.startswith(DIGEST) or len(hexadecimal) != 64 or set(hexadecimal) - set("0123456789abcdef"):
+            raise ValueError(f"{digest[:80]!r} is no digest of a blob")
+        return self.folder / "blobs" / f"sha256-{hexadecimal}"
+
+    def has(self, layer: dict[str, Any]) -> bool:
+        """Whether the layer is here in its full size."""
+        try:
+            return self.blob(layer["digest"]).stat().st_size == layer["size"]
+        except (OSError, ValueError):
+            return False
+
+
+def digest(data: bytes) -> str:
+    """The digest of a text, as manifests write it."""
+    return DIGEST + hashlib.sha256(data).hexdigest()
+
+
+def layers(manifest: bytes) -> list[dict[str, Any]]:
+    """All that a manifest names, its configuration first: `[{digest, size, mediaType}]`, each once.
+
+    :raises ValueError: for a text that is no manifest of a model.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    try:
+        document = json.loads(manifest)
+        for one in [document["config"], *document["layers"]]:
+            found.setdefault(one["digest"], {key: one[key] for key in ("digest", "size", "mediaType")})
+        if not all(isinstance(one["size"], int) and one["size"] >= 0 for one in found.values()):
+            raise ValueError("a size is no number")
+    except (KeyError, TypeError, ValueError) as problem:
+        raise ValueError(f"no manifest of a model: {problem}") from problem
+    return list(found.values())
