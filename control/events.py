@@ -49,7 +49,8 @@ class Recorder:
         record.tasks += 1
         changed = bool(result.get("changed"))
         record.changed += changed
-        record.findings += result.get("gpuhost_findings") or []
+        for one in (result, *(result.get("results") or [])):
+            record.findings += one.get("gpuhost_findings") or [] if isinstance(one, dict) else []
         if "kept" in result:
             record.removed += [*result["removed"], *(f"package:{name}" for name in result["packages"])]
             record.kept.update(result["kept"])

@@ -56,7 +56,15 @@ def of_unreachable(host: str, message: str) -> Outcome:
 
 
 def of_result(host: str, task: str, result: dict[str, Any]) -> Outcome:
-    """A task that failed. Our own modules name a finding; for others the message is read, and quoted."""
+    """A task that failed. Our own modules name a finding; for others the message is read, and quoted.
+
+    Of a loop the items that failed say why; the loop itself has only that some did.
+    """
+    if failed := [one for one in result.get("results") or [] if isinstance(one, Mapping) and one.get("failed")]:
+        outcomes = [of_result(host, task, dict(one)) for one in failed]
+        every = {(one["id"], one["seen"]): one for outcome in outcomes for one in outcome.findings}
+        codes = [findings.CATALOGUE[one["id"]].exit_code for one in every.values() if one["level"] == "refuse"]
+        return Outcome(_STATUS[findings.worst(codes)], list(every.values()))
     if result.get("gpuhost_findings"):
         found = [one for one in result["gpuhost_findings"] if one["level"] == "refuse"]
         codes = [findings.CATALOGUE[one["id"]].exit_code for one in found]

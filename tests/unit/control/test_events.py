@@ -47,6 +47,14 @@ def test_a_host_lost_on_the_way_is_not_said_to_be_unchanged(tmp_path: Path, chan
     assert outcome(tmp_path)["findings"][0]["id"] == "GH-HOST-UNREACHABLE"
 
 
+def test_what_the_items_of_a_loop_remark_is_remembered(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    remark = {"gpuhost_findings": [{"id": "GH-MODEL-CACHE", "seen": "it is off"}]}
+    recorder.ok("gpu01", "services", "Fetch", {"results": [{"changed": False}, remark]})
+    recorder.finish(counts())
+    assert [one["id"] for one in outcome(tmp_path)["findings"]] == ["GH-MODEL-CACHE"]
+
+
 def test_a_fault_of_our_own_on_a_host_is_told_as_one(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     fault = {"gpuhost_finding": {"id": "GH-BUG", "seen": "KeyError: 'x'"}}

@@ -55,6 +55,15 @@ def test_a_refusal_of_several_findings_keeps_them_all() -> None:
     assert len(outcome.findings) == 3
 
 
+def test_of_a_loop_the_items_that_failed_say_why() -> None:
+    named = {"failed": True, "gpuhost_finding": {"id": "GH-DATA-OWNER", "seen": "/srv belongs to 0:0"}}
+    result = {"failed": True, "msg": "One or more items failed", "results": [{"changed": True}, named, named]}
+    (finding,) = failures.of_result("gpu01", "Make the folders", result).findings
+    assert (finding["id"], finding["seen"]) == ("GH-DATA-OWNER", "/srv belongs to 0:0")
+    digest = {"failed": True, "gpuhost_findings": [findings.make("GH-DIGEST", "gpu01", "ollama").as_dict()]}
+    assert failures.of_result("gpu01", "Fetch", {**result, "results": [digest]}).status == "integrity"
+
+
 def test_an_unknown_failure_quotes_its_last_line_and_the_task() -> None:
     outcome = failures.of_result("gpu01", "Name the mirror", {"msg": "first\nthe disk went away"})
     assert outcome.status == "failed"
