@@ -138,9 +138,9 @@ def _packages(role: str, items: list[Item], before: dict[str, Any], outcome: Out
     """Packages that our transactions added, that no other software needs, and that are not among ``keep``."""
     named = {item["name"] for item in items if item["kind"] == "package"}
     sealed = seals.read(role)
-    # A role that never got to its seal left what its transactions added in the history of its steps.
-    added = sealed["installed_packages"] if sealed else step_records.installed_with(named)
-    ours = set(added) & set(dpkg.installed()) - {item["name"] for item in keep if item["kind"] == "package"}
+    # A run that never got to its seal left what its transactions added in the history of its steps.
+    added = {*(sealed or {}).get("installed_packages", []), *step_records.installed_with(named)}
+    ours = added & set(dpkg.installed()) - {item["name"] for item in keep if item["kind"] == "package"}
     ours -= {key.partition(":")[2] for key, note in before.items() if key.startswith("package:") and note["present"]}
     for name, other in _used_by_other_roles(role, ours).items():
         outcome.kept[f"package:{name}"] = f"the role {other} uses it"

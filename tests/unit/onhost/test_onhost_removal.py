@@ -17,7 +17,7 @@ from tests.unit.onhost.fake_engine import FakeEngine, container
 CONFIG: dict[str, Any] = {"kind": "file", "path": "/etc/app/daemon.json", "content": True}
 DATA: dict[str, Any] = {"kind": "directory", "path": "/srv/gpuhost/app", "data": True}
 CHECKS = {"kind": "tree", "path": "/opt/gpuhost/verify"}
-LINE = "gpuhost-app:x:990:990:gpuhost: app:/srv/gpuhost/app:/usr/sbin/nologin\n"
+LINE = "gpuhost-app:x:990:990:app (gpuhost):/srv/gpuhost/app:/usr/sbin/nologin\n"
 CACHE = {"kind": "glob", "path": "/var/lib/docker/**"}
 
 
@@ -103,6 +103,20 @@ def test_only_packages_that_our_transaction_added_and_nobody_needs_go(root: Path
     assert outcome.kept["package:libc6"] in {"base-files needs it", "rocminfo needs it"}
     seals.seal("role", "digest", items, installed_packages=["rocminfo"])
     assert removal.remove("role").packages == ["libhsa-runtime64-1", "rocminfo"]
+
+
+def test_a_package_of_a_run_that_did_not_get_to_its_seal_goes_with_the_others(root: Path) -> None:
+    """What the next plan no longer wants, nobody would name again."""
+    installed(root, [CONFIG], lambda: None, packages=[])
+    status = root / "var/lib/dpkg/status"
+    there = status.read_text()
+    status.write_text("")
+    seals.begin("role", [CONFIG, TOOL])
+    status.write_text(there)
+    paths.step("tools").mkdir(parents=True)
+    (paths.step("tools") / "runs.jsonl").write_text('{"planned": ["rocminfo"], "installed": ["rocminfo"]}\n')
+    assert removal.remove("role", keep=[CONFIG]).packages == ["rocminfo"]
+    assert removal.remove("role").packages == ["rocminfo"]
 
 
 def test_a_package_that_was_there_before_stays(root: Path) -> None:
