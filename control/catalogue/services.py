@@ -101,7 +101,7 @@ ENTRIES: tuple[Entry, ...] = (
             "GH-CONTAINER-UNHEALTHY",
             "A container does not become healthy",
             "its service does not answer as it should",
-            "`./gpuhost services logs` shows its last lines",
+            "`./gpuhost services logs` shows its last lines; what takes longer by nature: raise services_healthy_timeout",
         ),
         (
             "GH-SERVICE-UNHEALTHY",
