@@ -36,7 +36,9 @@ def test_remove_leaves_only_user_data_and_up_brings_the_host_back(fleet: Fleet) 
     assert userdata.MINE in host.run("cat /srv/gpuhost/jupyter/notebooks/mine.txt")
     assert host.run("id -nG gpuhost").split() == ["gpuhost"]
     # As test_4_native.py left it: Ollama ran on the host itself, as a user of its own.
-    assert host.run("getent passwd gpuhost-ollama; systemctl list-unit-files --no-legend 'gpuhost-*'", check=False) == ""
+    assert (
+        host.run("getent passwd gpuhost-ollama; systemctl list-unit-files --no-legend 'gpuhost-ollama*'", check=False) == ""
+    )
 
     back = gpuhost("up", "--site", SITE, "--host", host.name, "--json")
     assert back.code == 0, back.text

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import asdict
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..parsers import amd_smi, rocm_smi, rocminfo
 from ..result import Result, failed, judged, unverifiable
+from . import running
 from .context import Context, run
 
 # rocm-smi 6.1.2 was seen to hang for good when the driver had come up without its GPU.
@@ -60,7 +62,10 @@ def _override(seen: dict[str, Any], expected: dict[str, Any]) -> Result:
     id, wanted = "rocm.override.environment", "set in no file of the environment"
     if "env_files" not in seen["override"]:
         return unverifiable(id, f"the files could not be read: {seen['override'].get('error', 'nothing came back')}")
-    found = {f"{row['path']}: {row['name']}={row['value']}": row for row in seen["override"]["env_files"]}
+    # Units of gpuhost's own set it for themselves alone, and have a check for that.
+    ours = {row["unit"] for row in expected.get("services") or [] if running.is_unit(row)}
+    files = [row for row in seen["override"]["env_files"] if PurePosixPath(row["path"]).name not in ours]
+    found = {f"{row['path']}: {row['name']}={row['value']}": row for row in files}
     needed = {row.get("override") for row in expected.get("torch") or [] if row.get("where") == "host"} - {None}
     stale = [text for text, row in found.items() if row["value"] not in needed]
     if not stale and not seen["all_read"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..engine import EngineError
@@ -71,3 +72,12 @@ def stand_in(row: dict[str, Any], ctx: Context) -> str | None:
         return (ctx.root / str(row["folder"]).lstrip("/") / STAND_IN_FILE).read_text(encoding="utf-8").strip()
     except OSError:
         return None
+
+
+def is_bridge(listener: Mapping[str, Any], services: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a socket is the one by which containers reach a service on the host.
+
+    systemd holds it at one address, that of their network, and lets in that network alone.
+    """
+    held = str(listener.get("process") or "").startswith("systemd") and listener["address"] not in ("0.0.0.0", "::")
+    return held and any(row.get("unit") and row.get("port") == listener["port"] for row in services)

@@ -128,7 +128,8 @@ def _exposure(row: dict[str, Any], ports: list[dict[str, Any]] | None) -> Result
     id, where = f"services.{row['name']}.exposure", urlsplit(row["url"])
     if ports is None:
         return unverifiable(id, "the socket table could not be read", wanted=[where.hostname])
-    seen = sorted({str(port["address"]) for port in ports if port["port"] == where.port})
+    listeners = [port for port in ports if port["port"] == where.port and not running.is_bridge(port, [row])]
+    seen = sorted({str(port["address"]) for port in listeners})
     # Docker publishes on every IPv6 address too when it is told every IPv4 address.
     planned = {where.hostname} | ({"::"} if where.hostname == "0.0.0.0" else set())
     beyond = [address for address in seen if address not in planned]

@@ -81,6 +81,11 @@ def seen() -> dict[str, Seen]:
     """A host as planned, with Ollama on the host itself and the others in containers."""
     found = {area: healthy.seen(area) for area in AREAS}
     del found["containers"]["containers"]["gpuhost-ollama"]
+    found["rocm"]["override"]["env_files"] = [
+        {"path": f"/etc/systemd/system/{healthy.ON_THE_HOST['unit']}", "name": "HSA_OVERRIDE_GFX_VERSION", "value": "10.3.0"}
+    ]
+    # By which containers reach it.
+    found["services"]["ports"].append({"address": "172.18.0.1", "port": 11434, "proto": "tcp", "process": "systemd"})
     found["wiring"]["addresses"] = {"ollama": "http://ollama.internal:11434/api/version"}
     found["services"]["services"]["anythingllm"]["setup"] = told("http://ollama.internal:11434")
     return found
@@ -95,6 +100,15 @@ def test_a_host_as_planned_passes_every_check(seen: dict[str, Seen]) -> None:
     results = judge_all(seen)
     assert {result.status for result in results.values()} == {PASS}, [r for r in results.values() if r.status != PASS]
     assert not [id for id in results if id.startswith("containers.ollama")]
+
+
+@pytest.mark.parametrize(("address", "process"), [("0.0.0.0", "systemd"), ("192.0.2.7", "ollama")])
+def test_another_open_port_is_told_beside_the_bridge(seen: dict[str, Seen], address: str, process: str) -> None:
+    seen["services"]["ports"].append({"address": address, "port": 11434, "proto": "tcp", "process": process})
+    result = judge_all(seen)["services.ollama.exposure"]
+    assert result.status == FAIL
+    assert address in result.why
+    assert "172.18.0.1" not in result.why
 
 
 def test_what_follows_from_a_unit_that_does_not_run_is_no_failure_of_its_own(seen: dict[str, Seen]) -> None:
