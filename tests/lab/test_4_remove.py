@@ -35,7 +35,7 @@ def test_remove_leaves_only_user_data_and_up_brings_the_host_back(fleet: Fleet) 
     assert [path for path in strange if path not in REMEMBERS] == []
     assert userdata.MINE in host.run("cat /srv/gpuhost/jupyter/notebooks/mine.txt")
     assert host.run("id -nG gpuhost").split() == ["gpuhost"]
-    # As test_4_native.py left it: Ollama ran on the host itself, as a user of its own.
+    # Where Ollama ran on the host itself, it had a user and a unit there.
     assert (
         host.run("getent passwd gpuhost-ollama; systemctl list-unit-files --no-legend 'gpuhost-ollama*'", check=False) == ""
     )
