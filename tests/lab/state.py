@@ -14,7 +14,7 @@ VOLATILE = (
     "/proc/*", "/sys/*", "/dev/*", "/run/*", "/tmp/*", "/var/tmp/*", "/var/log/*", "/var/lib/systemd/*", "/root/.ansible*",
     "/home/*/.ansible*", "/var/cache/ldconfig/*", "/var/lib/docker", "/var/lib/docker/*", "/var/lib/containerd/*",
     "/etc/mtab", "/etc/resolv.conf", "/etc/hostname", "/etc/hosts", "/var/lib/dbus/*", "/var/lib/private/*",
-    "/var/lib/sudo/*", "/var/lib/apt/periodic/*", "/var/lib/logrotate/*", "/var/backups/*",
+    "/var/lib/sudo/*", "/etc/.updated", "/var/.updated", "/var/lib/apt/periodic/*", "/var/lib/logrotate/*", "/var/backups/*",
 )  # fmt: skip
 
 _LOOK = r"""
