@@ -68,8 +68,8 @@ def drop_downloads() -> None:
     """Every connection to the mirror's web server is dropped, once; what comes after it is served."""
     mirror = faults.mirror_container()
     # The master starts others; a reload would let those at work finish.
-    workers = "grep -l '[n]ginx: worker' /proc/[0-9]*/cmdline | cut -d/ -f3 | xargs kill -9"
-    faults.must(mirror, ["sh", "-euc", workers])
+    workers = "grep -l '[n]ginx: worker' /proc/[0-9]*/cmdline | cut -d/ -f3"
+    faults.must(mirror, ["sh", "-euc", f"kill -9 $({workers})"])
 
 
 @contextmanager

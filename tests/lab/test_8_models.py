@@ -184,7 +184,7 @@ def test_bad_names_and_small_disks_are_told_before_a_byte_comes(host: LabHost, l
     with faults.small_disk(host.name, "/srv", 530 * MB):
         small = pull(host, large.name)
     assert small.code == 11, small.text
-    assert "/srv needs 548.0 MB" in small.text
+    assert "/srv needs 549.0 MB" in small.text
     wrong = pull(host, "gpuhost-lab-tini")
     assert wrong.code == 10, wrong.text
     (finding,) = wrong.document["hosts"][host.name]["findings"]
