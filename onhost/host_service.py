@@ -12,6 +12,7 @@ from typing import Any
 from . import files, paths
 from .containers import Containers
 from .finding import FindingError
+from .removers import remove_empty
 
 #: Where the units of this host itself are.
 UNITS = "/etc/systemd/system"
@@ -65,13 +66,18 @@ class HostService:
             files.write_json(self._kept, before)
         self._put(dict(self.texts))
         if self._comes_to_answer(patience):
-            self._kept.unlink()
+            self._forget()
             return True
         said = self.explain()
         back = self._go_back(before)
-        self._kept.unlink()
+        self._forget()
         fate = "the one before it runs again" if back else "there was none before it"
         raise FindingError("GH-SERVICE-UNHEALTHY", f"{self.name}: {fate}\n{said}")
+
+    def _forget(self) -> None:
+        """What was there before is no longer kept, nor a folder for it."""
+        self._kept.unlink()
+        remove_empty(self._kept.parent)
 
     def is_there(self) -> bool:
         """Whether the host has its unit, in whatever state."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from onhost import host_service
+from onhost import host_service, paths
 from onhost.finding import FindingError
 from onhost.host_service import HostService
 
@@ -97,6 +97,7 @@ def test_it_runs_starts_at_boot_and_is_left_alone_afterwards(systemd: Systemd, r
     assert (root / FOLDER / UNIT).stat().st_mode & 0o777 == 0o644
     assert not service(systemd, "1").settle(5)
     assert systemd.restarts == 1
+    assert not list(paths.state().glob("*"))
 
 
 @pytest.mark.parametrize("trouble", ["stopped", "disabled", "edited"])
@@ -121,6 +122,7 @@ def test_one_that_does_not_come_up_gives_way_to_the_one_before(systemd: Systemd,
     assert "the one before it runs again" in caught.value.seen
     assert "the last words of the program" in caught.value.seen
     assert (systemd.version(), (root / FOLDER / UNIT).read_text()) == ("1", text("1"))
+    assert not list(paths.state().glob("*"))
 
 
 def test_the_first_one_that_does_not_come_up_leaves_nothing_running(systemd: Systemd, root: Path) -> None:
