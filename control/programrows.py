@@ -122,7 +122,9 @@ class Secret(Part):
     """Made once on the host, of letters and digits only (AnythingLLM cuts values at other characters).
 
     ``purpose``: what it opens. ``for_people``: whether somebody types it somewhere. ``encrypts``: data is encrypted with it,
-    and unreadable once it is another. ``at_least``: how long the program wants one that a site gives.
+    and unreadable once it is another. ``at_least``: how long the program wants one that a site gives. ``optional``: it is
+    somebody else's, so it is there only where the site gives it. ``initial``: read at the first start alone; later it is
+    changed in the application.
     """
 
     name: str
@@ -131,6 +133,8 @@ class Secret(Part):
     for_people: bool = False
     encrypts: bool = False
     at_least: int = 16
+    optional: bool = False
+    initial: bool = False
 
 
 class EnvFile(Part):
@@ -184,7 +188,8 @@ class Service(Row):
     """One service of the catalogue. ``gpu`` is the only GPU setting there is.
 
     ``needs``: services that come with it. ``uses``: services that it calls where the site has them. ``extensions``: what is
-    built into its image besides, by what it is for: a requirement of pip.
+    built into its image besides, by what it is for: a requirement of pip. ``settings``: whose API sets what
+    it keeps in its own database.
     """
 
     id: str
@@ -210,5 +215,6 @@ class Service(Row):
     browser: bool = False
     extensions: dict[str, str] = Field(default_factory=dict)
     openai: OpenAi | None = None
+    settings: Literal["openwebui"] | None = None
     limits: Limits
     reserve_disk_mb: int

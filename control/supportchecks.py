@@ -13,7 +13,9 @@ Lists = dict[str, list[Any]]
 
 #: What the planner can fill into the texts of a service row.
 PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::([a-z_]+))?\}")
-PLAIN_PLACEHOLDERS = ("context", "data", "embedding_model", "listen", "model", "port", "upload_max_mb", "verify")
+PLAIN_PLACEHOLDERS = (
+    *("admin_email", "context", "data", "embedding_model", "listen", "model", "origins", "port", "upload_max_mb", "verify"),
+)
 #: Only for a service that loads a model from a file.
 MODEL_PLACEHOLDERS = ("model_file", "model_name")
 #: Where a list stands that has no file of its own name.

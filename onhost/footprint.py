@@ -16,7 +16,7 @@ from typing import Any, Callable
 from . import dkms, files, paths
 from .container_values import container_values
 from .host import Host
-from .siblings import model_store
+from .siblings import model_store, openwebui
 from .venvs import distributions
 
 Item = dict[str, Any]
@@ -40,6 +40,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "kernel_module": ("name",),
     "dkms": ("module", "kernel"),
     "model": ("name",),
+    "settings": ("name",),
     "glob": ("path",),
 }
 
@@ -211,6 +212,16 @@ def _model(item: Item, host: Host) -> Values:
     return {"digest": model_store.digest(manifest)} if item.get("preset") else {"present": True}
 
 
+def _settings(item: Item, host: Host) -> Values:
+    """What an application keeps in its own database of what the plan has a word on; none while it cannot be asked."""
+    try:
+        keys = openwebui.keys_of(item["wanted"], paths.root())
+        api = openwebui.enter(item["url"], item["container"], item["env_file"], host.engine, paths.root())
+        return dict(openwebui.seen(api.documents(), item["wanted"], keys))
+    except openwebui.OpenWebUIError:
+        return {}
+
+
 def _glob(item: Item, host: Host) -> Values:
     """Only whether anything matches: what a running service keeps for itself changes all the time."""
     return {"present": True} if any(True for _ in matches(item["path"])) else {}
@@ -237,5 +248,6 @@ _LOOKS: dict[str, Callable[[Item, Host], Values]] = {
     "kernel_module": _kernel_module,
     "dkms": _dkms,
     "model": _model,
+    "settings": _settings,
     "glob": _glob,
 }

@@ -80,6 +80,7 @@ MODULES: tuple[ModuleType, ...] = (
     siblings.engine,
     siblings.model_names,
     siblings.model_store,
+    siblings.openwebui,
     siblings.places,
     siblings.scratch_apt,
     sys.modules[siblings.engine.__package__],

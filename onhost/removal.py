@@ -17,6 +17,8 @@ from .removers import REMOVERS, remove_empty, remove_path
 #: Containers before what they use, files before the folders that hold them, programs last.
 ORDER = (
     "container",
+    # With its application; in the database, which is a user's data, they stay.
+    "settings",
     "model",
     "network",
     "image",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 try:
-    from ansible.module_utils.verify import engine, model_names, model_store, places, scratch_apt
+    from ansible.module_utils.verify import engine, model_names, model_store, openwebui, places, scratch_apt
 except ImportError:
-    from verify import engine, model_names, model_store, places, scratch_apt
+    from verify import engine, model_names, model_store, openwebui, places, scratch_apt
 
 Engine = engine.Engine
 EngineError = engine.EngineError
 
-__all__ = ["Engine", "EngineError", "engine", "model_names", "model_store", "places", "scratch_apt"]
+__all__ = ["Engine", "EngineError", "engine", "model_names", "model_store", "openwebui", "places", "scratch_apt"]

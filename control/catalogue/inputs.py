@@ -82,6 +82,12 @@ ENTRIES: tuple[Entry, ...] = (
             "take it out of services_native",
         ),
         (
+            "GH-INPUT-REMOTE",
+            "A provider elsewhere that cannot be used",
+            "what people ask would go there in the open, or be refused",
+            "give an https address and its key, encrypted with ansible-vault (docs/security.md), or leave both out",
+        ),
+        (
             "GH-INPUT-UNKNOWN-USER",
             "A user that the host does not have",
             "gpuhost puts users into groups and makes none",

@@ -39,6 +39,12 @@ ENTRIES: tuple[Entry, ...] = (
             "change it in services_secrets of the site and run `./gpuhost up`, or take it out there",
         ),
         (
+            "GH-SECRET-INITIAL",
+            "A secret that an application reads at its first start alone",
+            "a new one would open nothing",
+            "change it in the application, where it is somebody's password by now",
+        ),
+        (
             "GH-SECRET-ENCRYPTS",
             "A secret that data is encrypted with would change",
             "what the service stored with the old one could not be read any more",
@@ -84,6 +90,12 @@ ENTRIES: tuple[Entry, ...] = (
             "A program's archive could not be unpacked",
             "it came as pinned, and this host cannot read it",
             "see the line above: a package that unpacks such archives may be missing or broken",
+        ),
+        (
+            "GH-APP-SETTINGS",
+            "An application did not take its settings",
+            "it may not reach its models, or let strangers sign up",
+            "see what it says for itself (`docker logs`), then run `./gpuhost up` again",
         ),
         (
             "GH-DATA-OWNER",

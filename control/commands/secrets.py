@@ -168,13 +168,20 @@ def to_renew(options: Renewed) -> list[str]:
     if options.name:
         if known[options.name].encrypts and not options.force:
             raise BadInputError([_encrypts(options.service, known[options.name])])
+        if known[options.name].initial or known[options.name].optional:
+            raise BadInputError([_elsewhere(options.service, known[options.name])])
         return [options.name]
-    return [name for name, row in known.items() if options.force or not row.encrypts]
+    made_here = {name: row for name, row in known.items() if not (row.initial or row.optional)}
+    return [name for name, row in made_here.items() if options.force or not row.encrypts]
 
 
 def _unknown(finding: str, asked: str, known: list[str]) -> BadInputError:
     near = difflib.get_close_matches(asked.rpartition(".")[2], known, n=1, cutoff=0.5)
     return BadInputError([make(finding, "", f"{asked}: there is {', '.join(known)}", near=near[0] if near else "")])
+
+
+def _elsewhere(service: str, row: Secret) -> Finding:
+    return make("GH-SECRET-GIVEN" if row.optional else "GH-SECRET-INITIAL", "", f"{service} {row.name}: {row.purpose}")
 
 
 def _encrypts(service: str, row: Secret) -> Finding:

@@ -11,7 +11,7 @@ import yaml
 
 from control.lab import digest, names
 from control.lab.errors import BuildError
-from control.lab.wheels import WheelSet
+from control.lab.wheels import WheelSet, requirement_lines
 
 #: Where Debian's archive is. Builds and mmdebstrap fetch from there; apt verifies its signatures.
 ARCHIVE = "http://deb.debian.org/debian"
@@ -64,11 +64,11 @@ def read(folder: Path) -> StandIn:
             images=tuple([images] if isinstance(images, str) else images),
             stand_in_for=" ".join(said["stand_in_for"].split()),
             bases={arg: _base(one) for arg, one in {"BASE": said["base"], **said.get("more_bases", {})}.items()},
-            wheels=_wheels(wheels) if wheels else None,
+            wheels=_wheels(wheels, folder) if wheels else None,
             labels=labels,
             args={key: str(value) for key, value in (said.get("args") or {}).items()},
         )
-    except (KeyError, TypeError, AttributeError, yaml.YAMLError) as problem:
+    except (KeyError, TypeError, AttributeError, OSError, yaml.YAMLError) as problem:
         raise BuildError(
             f"{path}: {type(problem).__name__}: {problem}",
             "the lab builds its images from these files",
@@ -104,5 +104,8 @@ def _base(said: Mapping[str, Any]) -> Base | str:
     return Base(str(said["suite"]), tuple(said.get("include") or ()))
 
 
-def _wheels(said: Mapping[str, Any]) -> WheelSet:
-    return WheelSet(str(said["python"]), tuple(said["requirements"]), str(said.get("extra_index_url") or ""))
+def _wheels(said: Mapping[str, Any], folder: Path) -> WheelSet:
+    named = said.get("requirements_file")
+    wanted = requirement_lines((folder / str(named)).read_text()) if named else said["requirements"]
+    index, alone = str(said.get("extra_index_url") or ""), bool(said.get("no_deps"))
+    return WheelSet(str(said["python"]), tuple(wanted), index, no_deps=alone)

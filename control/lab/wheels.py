@@ -33,18 +33,19 @@ _NAMED = 4
 
 @dataclass(frozen=True)
 class WheelSet:
-    """Requirements that are resolved together, for one Python (``3.11``)."""
+    """Requirements that are resolved together, for one Python (``3.11``); ``no_deps``: these and nothing that they need."""
 
     python: str
     requirements: tuple[str, ...]
     index_url: str = ""
+    no_deps: bool = False
 
     def __str__(self) -> str:
         more = len(self.requirements) - _NAMED
         return ", ".join([*self.requirements[:_NAMED], *([f"{more} more"] if more > 0 else [])])
 
     def as_list(self) -> list[Any]:
-        return [self.python, list(self.requirements), self.index_url]
+        return [self.python, list(self.requirements), self.index_url, *(["no deps"] if self.no_deps else [])]
 
 
 def wanted(releases: Sequence[int]) -> list[WheelSet]:
@@ -78,6 +79,8 @@ def download(wheels: WheelSet, folder: Path) -> None:
     """Every wheel of the set, dependencies included, is in the folder. Raises BuildError with pip's own words."""
     folder.mkdir(parents=True, exist_ok=True)
     _fetch(replace(wheels, requirements=tuple(closure.applying(wheels.requirements, wheels.python))), folder)
+    if wheels.no_deps:
+        return
     for _ in range(_ROUNDS):
         more = closure.missing(wheels.requirements, wheels.python, closure.wheel_metadata(folder, wheels.python))
         if not more:
@@ -96,11 +99,11 @@ def _fetch(wheels: WheelSet, folder: Path) -> None:
     The wheels that are there without the further index are tried first: a machine may have them at hand.
     """
     ways = [_local_build(wheels), wheels.requirements] if wheels.index_url else [wheels.requirements]
-    said = ""
+    said, alone = "", ["--no-deps"] if wheels.no_deps else []
     for requirements in ways:
         further = [] if requirements is ways[0] else ["--extra-index-url", wheels.index_url]
         done = subprocess.run(
-            [*_pip(wheels.python), "--dest", str(folder), *further, *requirements],
+            [*_pip(wheels.python), *alone, "--dest", str(folder), *further, *requirements],
             capture_output=True, text=True, check=False, env=os.environ | {"PIP_NO_INPUT": "1"},
         )  # fmt: skip
         if done.returncode == 0:

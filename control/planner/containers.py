@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from control.given_secrets import VARIABLE as GIVEN
 from control.planner import modelfiles, override, scraping
 from control.planner.images import Chosen
 from control.planner.model import Context
@@ -19,6 +20,7 @@ PREFIX_OF_NAMES = "gpuhost-"
 LABEL = "org.gpuhost.service"
 VERIFY = f"{places.OPT}/verify"
 GIB = 1 << 30
+LOOPBACK = ("127.0.0.1", "::1")
 
 
 def container(ctx: Context, service: Service, chosen: Chosen) -> dict[str, Any]:
@@ -51,9 +53,10 @@ def container(ctx: Context, service: Service, chosen: Chosen) -> dict[str, Any]:
             **gpu_env(chosen.base, chosen.fit),
             **browser.env,
         },
-        "env_file": _env_file(service, fill, owner),
+        "env_file": _env_file(ctx, service, fill, owner),
         "secrets": [
-            {"path": secret_path(service.id, one.name), **_secret(one), **owner, "mode": "0400"} for one in service.secrets
+            {"path": secret_path(service.id, one.name), **_secret(one), **owner, "mode": "0400"}
+            for one in _there(ctx, service, service.secrets)
         ],
         "devices": list(chosen.devices),
         "groups": groups(ctx, list(chosen.devices)),
@@ -91,6 +94,13 @@ def url(ctx: Context, service: Service) -> str:
     return f"http://{literal(ctx.wishes['services_bind_address'])}:{host_port(ctx, service)}"
 
 
+def origins(ctx: Context, service: Service) -> list[str]:
+    """Where a browser shows the service's pages: on this host under both of its names."""
+    own = url(ctx, service)
+    local = str(ctx.wishes["services_bind_address"]) in LOOPBACK
+    return [own, *([f"http://localhost:{host_port(ctx, service)}"] if local else [])]
+
+
 def literal(address: str) -> str:
     """An address as it stands before a port."""
     return f"[{address}]" if ":" in address else address
@@ -124,17 +134,24 @@ def gpu_env(base: Image, fit: override.Fit) -> dict[str, str]:
     return {**extra, override.VARIABLE: fit.override} if fit.override else extra
 
 
-def _env_file(service: Service, fill: Filler, owner: Mapping[str, int]) -> dict[str, Any] | None:
+def _env_file(ctx: Context, service: Service, fill: Filler, owner: Mapping[str, int]) -> dict[str, Any] | None:
     row = service.env_file
     if row is None:
         return None
     return {
         "path": fill(row.path),
         "values": {name: fill(value) for name, value in row.values.items()},
-        "secrets": [_secret(one) for one in row.secrets],
+        "secrets": [_secret(one) for one in _there(ctx, service, row.secrets)],
         **owner,
         "mode": "0600",
     }
+
+
+def _there(ctx: Context, service: Service, rows: list[Secret]) -> list[Secret]:
+    """Secrets that the service has on this host: what nobody can make is there only where the site gives it."""
+    given = ctx.wishes[GIVEN]
+    named = given.get(service.id) if isinstance(given, Mapping) else None
+    return [one for one in rows if not one.optional or (isinstance(named, Mapping) and one.name in named)]
 
 
 def _secret(row: Secret) -> dict[str, Any]:
@@ -162,6 +179,8 @@ class Filler:
         self._service = service
         self._ports = {row.id: row.port for row in ctx.table.services()}
         self._plain = {
+            "admin_email": str(ctx.wishes["services_openwebui_admin_email"]),
+            "origins": ";".join(origins(ctx, service)),
             "context": str(ctx.wishes["services_llamacpp_context"]),
             "embedding_model": str(ctx.wishes["services_embedding_model"]),
             "listen": f"{literal(ctx.wishes['services_bind_address'])}:{host_port(ctx, service)}",

@@ -135,6 +135,7 @@ def _services(ctx: Context) -> list[dict[str, Any]]:
     names = {service.id for service in enabled}
     containers = {container["service"]: container for container in ctx.parts["services"]["containers"]}
     units = {unit["service"]: unit for unit in ctx.parts["services"]["units"]}
+    settings = {one["service"]: one for one in ctx.parts["services"]["settings"]}
     found = []
     for row in enabled:
         container = containers.get(row.id) or _as_container(units[row.id])
@@ -157,6 +158,7 @@ def _services(ctx: Context) -> list[dict[str, Any]]:
                 "model": models.first(ctx) if row.models else None,
                 "models": models.wanted(ctx) if row.models else [],
                 **({"embedding_model": ctx.wishes["services_embedding_model"]} if _embeds(row) else {}),
+                **({"settings": settings[row.id]} if row.id in settings else {}),
                 **_file_server(ctx, row, container),
             }
         )

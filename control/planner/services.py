@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from control.planner import compat, images, modelfiles, models, native, override, scraping
+from control.planner import appsettings, compat, images, modelfiles, models, native, override, scraping
 from control.planner.containers import container, url
 from control.planner.model import Context, Decision, Outcome, in_names
 
@@ -46,10 +46,11 @@ def decide(ctx: Context) -> Outcome:
         "containers": containers,
         "units": native.bridged(units, containers),
         "packages": list(ctx.system.packages["unpack"].names) if units else [],
+        "settings": appsettings.decide(ctx, services),
         **models.part(ctx, [*containers, *units], wanted_models(ctx, services), url),
     }
     browsers, watched = scraping.said(ctx, services)
-    found += [*native.findings(ctx), *_file_model(ctx, services), *watched]
+    found += [*native.findings(ctx), *appsettings.findings(ctx, services), *_file_model(ctx, services), *watched]
     return Outcome(part, [*decisions, *browsers], found)
 
 

@@ -80,6 +80,45 @@ def test_every_service_has_something_of_a_users(host: Host) -> None:
     assert userdata.lost(host.lab, EVERY) == []
 
 
+def test_open_webui_lets_in_whom_it_knows_and_has_the_models_of_both_servers(host: Host) -> None:
+    said = json.loads(
+        userdata.open_webui(
+            host.lab,
+            "look",
+            """
+stranger = {"name": "x", "email": "x@localhost", "password": "long-enough-for-it"}
+models = {one["id"]: one["owned_by"] for one in json.loads(ask("/api/models", token=login())[1])["data"]}
+def chat(model):
+    body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "one two"}], "max_tokens": 4}
+    return ask("/api/chat/completions", body, login())[1].count("data: {")
+print(json.dumps({"signup": ask("/api/v1/auths/signup", stranger)[0], "closed": ask("/api/models")[0], "models": models,
+                  "streamed": {owner: chat(model) for model, owner in models.items() if model.startswith("MODEL")}}))
+""".replace("MODEL", names.MODEL),
+        )
+    )
+    assert (said["signup"], said["closed"]) == (403, 401)
+    assert {"ollama", "openai"} <= {owner for model, owner in said["models"].items() if model.startswith(names.MODEL)}
+    assert all(parts > 1 for parts in said["streamed"].values()), said
+
+
+def test_what_somebody_changes_in_open_webuis_database_is_told_and_put_back(host: Host) -> None:
+    change = """
+path = "/api/v1/auths/admin/config"
+config = {key: value for key, value in json.loads(ask(path, token=login())[1]).items() if "MFA" not in key}
+print(ask(path, {**config, "ENABLE_SIGNUP": True}, login())[0])
+"""
+    assert userdata.open_webui(host.lab, "change", change) == "200"
+    seen = gpuhost("verify", "--site", SITE, "--host", host.lab.name, "--only", "services", "--json")
+    failed = {row["id"] for row in seen.document["hosts"][host.lab.name]["results"] if row["status"] == "fail"}
+    assert (seen.code, failed) == (15, {"services.openwebui.login", "services.openwebui.setting.sign-up"})
+    done = host.up()
+    assert (done.code, list(done.document["hosts"][host.lab.name]["due"])) == (0, ["services", "verify"]), done.text
+    assert (
+        userdata.open_webui(host.lab, "look", "print(json.loads(ask('/api/config')[1])['features']['enable_signup'])")
+        == "False"
+    )
+
+
 def test_it_stays_when_every_image_is_exchanged_for_a_newer_one(host: Host) -> None:
     before = host.containers()
     host.want(sources_registries=variant("newer"))
@@ -186,7 +225,7 @@ def test_a_disk_that_gets_full_during_a_pull_is_told_and_the_others_run_on(host:
 def test_it_stays_when_containers_are_made_anew_with_other_settings(host: Host) -> None:
     """The one whose container somebody removed as well."""
     before = host.containers()
-    host.want(services_ports={"anythingllm": 3901, "jupyter": 3902, "llamacpp": 3903, "ollama": 3904})
+    host.want(services_ports={"anythingllm": 3901, "jupyter": 3902, "llamacpp": 3903, "ollama": 3904, "openwebui": 3905})
     done = host.up()
     assert done.code == 0, done.text
     after = host.containers()

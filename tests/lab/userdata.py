@@ -108,6 +108,36 @@ def _llama_answers(host: LabHost) -> bool:
     return names.MODEL in listed and host.run(f"cat {DATA}/llamacpp/mine.gguf", check=False) == MINE
 
 
+# Open WebUI: a chat, through its API, as the administrator whose account was made at its first start.
+
+CHAT = f"""
+import json, sys, urllib.error, urllib.request
+def ask(path, body=None, token=""):
+    data = json.dumps(body).encode() if body is not None else None
+    headers = {{"Content-Type": "application/json", **({{"Authorization": "Bearer " + token}} if token else {{}})}}
+    try:
+        asked = urllib.request.Request("http://127.0.0.1:8080" + path, data, headers)
+        with urllib.request.urlopen(asked, timeout=120) as said:
+            return said.status, said.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, ""
+def login():
+    lines = (line.strip().partition("=")[::2] for line in open("/app/.env"))
+    values = {{name: value.strip("'\\"") for name, value in lines}}
+    who = {{"email": values["WEBUI_ADMIN_EMAIL"], "password": values["WEBUI_ADMIN_PASSWORD"]}}
+    return json.loads(ask("/api/v1/auths/signin", who)[1])["token"]
+if sys.argv[1] == "put":
+    ask("/api/v1/chats/new", {{"chat": {{"title": {MINE!r}, "messages": []}}}}, login())
+if sys.argv[1] == "there":
+    print({MINE!r} in ask("/api/v1/chats/", token=login())[1])
+"""
+
+
+def open_webui(host: LabHost, word: str, more: str = "") -> str:
+    """What a program inside Open WebUI's container prints; it has ``ask`` and ``login``."""
+    return _python_in(host, "gpuhost-openwebui", CHAT + more, word)
+
+
 def _python_in(host: LabHost, container: str, code: str, *words: str) -> str:
     return host.run(f"docker exec {container} python3 -c {shlex.join([code, *words])}", check=False).strip()
 
@@ -120,4 +150,8 @@ KEPT: dict[str, Kept] = {
     "jupyter": Kept(lambda host: _notebook(host, "PUT"), lambda host: _notebook(host, "GET") == MINE),
     "llamacpp": Kept(lambda host: host.run(f"printf '{MINE}' > {DATA}/llamacpp/mine.gguf"), _llama_answers),
     "ollama": Kept(_copy_model, _model_answers),
+    "openwebui": Kept(
+        lambda host: open_webui(host, "put"),
+        lambda host: open_webui(host, "there") == "True",
+    ),
 }

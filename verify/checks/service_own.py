@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..result import Result, compare, judged, unverifiable
+from . import openwebui
 from .pages import mapping, start
 from .running import known_as, logs
 
@@ -251,6 +252,7 @@ PAGES: dict[str, dict[str, str]] = {
     "anythingllm": {"page": "/", "setup": "/api/setup-complete"},
     "jupyter": {"closed": "/api/contents"},
     "llamacpp": {"closed": "/v1/models"},
+    "openwebui": openwebui.PAGES,
 }
 KEYED = {
     "jupyter": Keyed("token", "token", {"open": "/api/contents"}),
@@ -262,4 +264,5 @@ OWN: dict[str, Callable[[dict[str, Any], dict[str, Any], dict[str, Any]], list[R
     "anythingllm": _anythingllm,
     "jupyter": _jupyter,
     "llamacpp": _llamacpp,
+    "openwebui": openwebui.judge,
 }

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from ..engine import EngineError
 from ..redaction import Redactor
 from ..result import Result, judged, unverifiable
-from . import running
+from . import openwebui, running
 from .context import Context, fetch
 from .pages import healthy, parsed, start
 from .running import logs
@@ -40,6 +40,8 @@ def _look(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
     answers["health"] = health
     if row["name"] in KEYED and health["status"]:
         answers |= _with_key(base, row["name"], KEYED[row["name"]], ctx)
+    if row.get("settings") and health["status"]:
+        answers["settings"] = openwebui.look(row, ctx)
     if health["status"] != 200 or not healthy(row["health"], health["body"]):
         answers["log"] = _last_words(row, ctx)
     return answers

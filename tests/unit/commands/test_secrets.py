@@ -141,6 +141,8 @@ def test_which_secrets_are_made_anew(case: str) -> None:
         ("jupyter", "tokn", "GH-INPUT-UNKNOWN-SECRET", "nearest is token"),
         ("ollama", "", "GH-INPUT-UNKNOWN-SECRET", "ollama has no secret"),
         ("anythingllm", "SIG_KEY", "GH-SECRET-ENCRYPTS", "encrypts keys"),
+        ("openwebui", "WEBUI_ADMIN_PASSWORD", "GH-SECRET-INITIAL", "first password"),
+        ("openwebui", "remote_key", "GH-SECRET-GIVEN", "opens the provider"),
     ],
 )
 def test_what_cannot_be_made_anew_is_refused_before_a_host_is_asked(
