@@ -20,7 +20,7 @@ VersionText = Annotated[str, AfterValidator(_version)]
 Gfx = Annotated[str, Field(pattern=r"^gfx[0-9]+[0-9a-f]{2}$")]
 DeviceId = Annotated[str, Field(pattern=r"^[0-9a-f]{4}$")]
 Mode = Annotated[str, Field(pattern=r"^0[0-7]{3}$")]
-Purpose = Literal["certificates", "container_engine", "dkms", "firmware", "mok", "unpack", "venv"]
+Purpose = Literal["certificates", "container_engine", "dkms", "firewall", "firmware", "mok", "unpack", "venv"]
 
 
 class Row(BaseModel):

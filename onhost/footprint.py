@@ -41,6 +41,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "dkms": ("module", "kernel"),
     "model": ("name",),
     "settings": ("name",),
+    "nft_table": ("family", "name"),
     "glob": ("path",),
 }
 
@@ -222,6 +223,12 @@ def _settings(item: Item, host: Host) -> Values:
         return {}
 
 
+def _nft_table(item: Item, host: Host) -> Values:
+    """The rules as the kernel has them, without counters: whoever loads a rule set mostly flushes all others first."""
+    rules = host.nft_table(item["family"], item["name"])
+    return {"rules": files.digest_of(rules)} if rules else {}
+
+
 def _glob(item: Item, host: Host) -> Values:
     """Only whether anything matches: what a running service keeps for itself changes all the time."""
     return {"present": True} if any(True for _ in matches(item["path"])) else {}
@@ -249,5 +256,6 @@ _LOOKS: dict[str, Callable[[Item, Host], Values]] = {
     "dkms": _dkms,
     "model": _model,
     "settings": _settings,
+    "nft_table": _nft_table,
     "glob": _glob,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterable
 from functools import cached_property
@@ -62,6 +63,17 @@ class Host:
         if full not in self._wanted_units:
             return unit_states([full]).get(full, {})
         return self._units.get(full, {})
+
+    def nft_table(self, family: str, name: str) -> str:
+        """The rules of a table of nftables, counters left out; empty where there is none, or no nftables."""
+        argv = ["nft", "--stateless", "list", "table", family, name]
+        # Its folder may not be on the path of whoever asks.
+        environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+        try:
+            shown = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False, env=environment)
+        except FileNotFoundError:
+            return ""
+        return shown.stdout if shown.returncode == 0 else ""
 
     def ask_engine(self, question: Callable[[Any], dict[str, Any] | None]) -> dict[str, Any]:
         """The engine's answer; empty when the thing is absent, ``{"error"}`` when the engine does not answer.

@@ -32,6 +32,7 @@ ORDER = (
     "dkms",
     "package",
     "unit",
+    "nft_table",
     "glob",
 )
 
@@ -181,7 +182,7 @@ class _Removal:
     def take(self, item: Item) -> None:
         """One item is gone, or stands among the kept with the reason."""
         key, kind = item_id(item), item["kind"]
-        if kind in ("package", "unit", "dkms"):
+        if kind in ("package", "unit", "dkms", "nft_table"):
             self._by_package(key, item)
             return
         if kind == "glob":
@@ -202,7 +203,7 @@ class _Removal:
             self._remove(key, item)
 
     def _by_package(self, key: str, item: Item) -> None:
-        """Packages go in one transaction afterwards, and take their units along."""
+        """Packages go in one transaction afterwards, and take their units along; units of ours go with their file."""
         note = self._before.get(key) or {}
         if item["kind"] == "package" and note.get("present"):
             self._outcome.kept[key] = THEIRS

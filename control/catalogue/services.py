@@ -149,8 +149,9 @@ ENTRIES: tuple[Entry, ...] = (
         (
             "GH-ENGINE-OLD",
             "A container engine older than 28",
-            "ports published on 127.0.0.1 can be reached from the same network segment (moby#45610)",
-            "keep the host behind a firewall, or install a newer engine",
+            "machines of the same network segment can reach what a container publishes on 127.0.0.1 (moby#45610); rules of "
+            "gpuhost's own prevent it for its containers, and for no others",
+            "nothing for gpuhost's services; for others keep the host behind a firewall, or install a newer engine",
         ),
     ),
 )

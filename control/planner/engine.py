@@ -1,4 +1,4 @@
-"""The container engine: packages, configuration, and what is known of its version."""
+"""The container engine: packages, configuration, what is known of its version, and the rules that guard its networks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from control.planner import native, services
+from control.planner import guard, native, services
 from control.planner.model import Context, Decision, Outcome
 
 #: From here on, ports published on 127.0.0.1 cannot be reached from the same network segment (moby#45610).
@@ -42,8 +42,8 @@ def decide(ctx: Context) -> Outcome:
         daemon["registry-mirrors"] = list(wishes["sources_registry_mirrors"])
     names = list(ctx.system.packages["container_engine"].names)
     own = DOCKERS_OWN in ctx.mapping("packages")
-    packages = names[1:] if own else names
-    part = {"packages": packages, "daemon": daemon, "service": "docker.service"}
+    packages = [*(names[1:] if own else names), *ctx.system.packages["firewall"].names]
+    part = {"packages": packages, "daemon": daemon, "service": "docker.service", "bridges": f"{guard.BRIDGES}*"}
     if own:
         decision = Decision("container engine", DOCKERS_OWN, "it is there already and stays", "engine.present")
     else:

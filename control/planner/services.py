@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from control.planner import appsettings, compat, images, modelfiles, models, native, override, scraping
+from control.planner import appsettings, compat, guard, images, modelfiles, models, native, override, scraping
 from control.planner.containers import container, url
 from control.planner.model import Context, Decision, Outcome, in_names
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from control.rows import Service
 
 NETWORK = "gpuhost"
+BRIDGE = f"{guard.BRIDGES}0"
 
 
 def decide(ctx: Context) -> Outcome:
@@ -41,6 +42,7 @@ def decide(ctx: Context) -> Outcome:
         decisions.append(_placed(ctx, service, chosen.reference, fit))
     part = {
         "network": NETWORK,
+        "bridge": BRIDGE,
         "data_root": ctx.wishes["services_data_root"],
         "images": fetched,
         "containers": containers,

@@ -10,13 +10,13 @@ from .host import Host
 
 DPKG = "/var/lib/dpkg/status"
 APK = "/lib/apk/db/installed"
-#: Names that matter for a GPU host: kernel, firmware, driver, ROCm, container engine, Python.
+#: Names that matter for a GPU host: kernel, firmware, driver, ROCm, container engine, firewall, Python.
 MATTER = re.compile(
     r"linux-(image|headers|modules-extra|firmware)\b.*|firmware-.*|amdgpu.*|dkms|mokutil"
     r"|(amd)?rocm.*|rock-dkms.*|roc(blas|fft|rand|solver|sparse|prim|thrust|minfo|tracer|profiler).*|hip.*|hsa.*|lib(hip|hsa|roc|amd|miopen|rccl).*"
     r"|miopen.*|rccl.*|amd-smi.*|comgr|libdrm-amdgpu.*|libdrm2|nvidia-.*|cuda-.*"
     r"|docker.*|moby.*|containerd.*|runc|podman.*|buildah|crun"
-    r"|python3(\.\d+)?(-venv|-pip|-minimal|-dev|-torch|-numpy|-apt)?|libtorch.*|ca-certificates|openssh-server|sudo|acl|ollama|gcc|make|zstd"
+    r"|python3(\.\d+)?(-venv|-pip|-minimal|-dev|-torch|-numpy|-apt|-requests)?|libtorch.*|ca-certificates|nftables|openssh-server|sudo|acl|ollama|gcc(-\d+)?|make|zstd"
 )
 #: Whose packages all matter: what of AMD's is installed goes as a whole before another release comes.
 VENDORS = ("amd.com",)

@@ -181,6 +181,7 @@ def test_a_footprint_lists_things_of_known_kinds_with_their_fields(role: str) ->
         "dkms": {"module", "kernel"},
         "model": {"name", "folder"},
         "settings": {"name", "url", "container", "env_file", "wanted"},
+        "nft_table": {"family", "name"},
         "glob": {"path"},
     }
     items = repository.load(ROLES_DIR / role / "meta" / "footprint.yml")

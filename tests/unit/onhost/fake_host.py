@@ -34,6 +34,7 @@ setsid sh -c '
 """
 
 SYSTEMCTL = """#!/bin/sh
+echo "$*" >> "$FAKE/systemctl"
 case $1 in
   show) for unit; do :; done
     case $unit in
@@ -82,6 +83,12 @@ true
 """
 
 
+# Prints the rules in $FAKE/rules; a table that is not there is an error, as with the real one.
+NFT = """#!/bin/sh
+cat "$FAKE/rules" 2>/dev/null || { echo "Error: No such file or directory" >&2; exit 1; }
+"""
+
+
 class FakeHost:
     """The fakes of one test, and what they noted."""
 
@@ -89,7 +96,8 @@ class FakeHost:
         self.folder = folder
         for sub in ("bin", "units", "installed"):
             (folder / sub).mkdir(parents=True)
-        programs = {"systemd-run": SYSTEMD_RUN, "systemctl": SYSTEMCTL, "apt-get": APT_GET, "apt-cache": APT_CACHE}
+        programs = {"systemd-run": SYSTEMD_RUN, "systemctl": SYSTEMCTL, "nft": NFT}
+        programs |= {"apt-get": APT_GET, "apt-cache": APT_CACHE}
         for name, text in programs.items():
             script = folder / "bin" / name
             script.write_text(text)

@@ -13,6 +13,7 @@ from onhost.container_values import container_values
 from onhost.host import Host, parse_units
 from onhost.siblings import Engine
 from tests.unit.onhost.fake_engine import FakeEngine, container
+from tests.unit.onhost.fake_host import FakeHost
 
 
 @pytest.mark.parametrize(
@@ -189,6 +190,15 @@ def test_units_come_in_the_order_asked_for_and_missing_ones_are_absent() -> None
     assert parse_units(["docker.service", "nope.service"], text) == {
         "docker.service": {"enabled": "enabled", "active": "active"}
     }
+
+
+def test_rules_that_somebody_flushed_or_changed_are_drift(root: Path, host: FakeHost) -> None:
+    item = {"kind": "nft_table", "family": "inet", "name": "gpuhost"}
+    assert footprint.explain(item, Host()) == {}
+    host.say("rules", "table inet gpuhost {\n}\n")
+    before = footprint.fingerprint(item, Host())
+    host.say("rules", "table inet gpuhost {\n\tchain forward {\n\t}\n}\n")
+    assert footprint.fingerprint(item, Host()) not in (before, footprint.ABSENT)
 
 
 def test_names_stand_in_for_numbers_where_the_host_has_them(root: Path) -> None:

@@ -13,6 +13,7 @@ from onhost import engine_packages, leftovers, paths, removal, removers, seals
 from onhost.host import Host
 from onhost.siblings import Engine
 from tests.unit.onhost.fake_engine import FakeEngine, container
+from tests.unit.onhost.fake_host import FakeHost
 
 CONFIG: dict[str, Any] = {"kind": "file", "path": "/etc/app/daemon.json", "content": True}
 DATA: dict[str, Any] = {"kind": "directory", "path": "/srv/gpuhost/app", "data": True}
@@ -69,6 +70,22 @@ def test_a_file_that_was_there_before_gets_its_content_back(root: Path) -> None:
     assert path.read_text() == "theirs"
     assert path.stat().st_mode & 0o777 == 0o640
     assert "from before" in outcome.removed[0]
+
+
+def test_a_unit_of_ours_has_ended_before_its_file_goes(root: Path, host: FakeHost) -> None:
+    unit: dict[str, Any] = {"kind": "file", "path": "/etc/systemd/system/gpuhost-loopback.service", "content": True}
+    installed(root, [unit, CONFIG], lambda: (write(root, unit["path"]), write(root, CONFIG["path"])))
+    removal.remove("role")
+    assert host.noted("systemctl") == ["disable --now gpuhost-loopback.service", "daemon-reload"]
+    assert not (root / "etc/systemd/system/gpuhost-loopback.service").exists()
+
+
+def test_a_unit_that_was_there_before_goes_on(root: Path, host: FakeHost) -> None:
+    unit: dict[str, Any] = {"kind": "file", "path": "/etc/systemd/system/theirs.service", "content": True}
+    write(root, unit["path"])
+    installed(root, [unit], lambda: None)
+    removal.remove("role")
+    assert host.noted("systemctl") == []
 
 
 def test_asking_changes_nothing(root: Path) -> None:

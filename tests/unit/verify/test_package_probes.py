@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from control import support
 from tests.unit.verify.builder import Builder
 from tests.unit.verify.parts import DEBIAN12
 from verify.probes import apt, dkms, packages, rocm
@@ -56,13 +57,21 @@ def test_a_system_without_a_known_package_database_is_not_an_empty_one(tmp_path:
         ("libhsa-runtime64-1", True),
         ("docker.io", True),
         ("python3.11-venv", True),
-        ("python3-requests", False),
+        ("python3-requests", True),
+        ("nftables", True),
+        ("python3-urllib3", False),
         ("libreoffice-core", False),
         ("hunspell", False),
     ],
 )
 def test_packages_of_a_gpu_host_are_kept_and_others_are_not(name: str, matters: bool) -> None:
     assert bool(packages.MATTER.fullmatch(name)) is matters
+
+
+def test_every_package_that_a_role_may_install_matters_or_it_would_be_missing_for_ever() -> None:
+    table = support.load()
+    named = {name for row in table.systems for group in row.packages.values() for name in group.names}
+    assert sorted(name for name in named if not packages.MATTER.fullmatch(name)) == []
 
 
 def test_whatever_amd_built_matters_whatever_it_is_called(made: Builder) -> None:
