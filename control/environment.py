@@ -29,7 +29,7 @@ LOG = ROOT / ".venv.log"
 #: What a set of requirements is for -> the files that pin it. The first is what gets installed.
 REQUIREMENTS = {
     "run": ("requirements.txt",),
-    "dev": ("requirements-dev.txt", "requirements.txt"),
+    "dev": ("requirements-dev.txt", "requirements.txt", "docker/login/requirements.txt"),
 }
 #: Left uncompiled: modules that travel to targets as text, and collections of which a run touches few files.
 NOT_COMPILED = r"ansible_collections|ansible_test|ansible/modules|site-packages/(pip|setuptools)/"

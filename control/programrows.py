@@ -145,6 +145,9 @@ class EnvFile(Part):
     secrets: list[Secret] = Field(default_factory=list)
 
 
+UrlPath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.*-]*$")]
+
+
 class Health(Part):
     """How the engine asks (``test``) and what ``verify`` reads at ``path``: some JSON keys, or a text."""
 
@@ -173,6 +176,30 @@ class OpenAi(Part):
 
     path: str
     key: str
+
+
+class Credential(Part):
+    """What the gateway shows a service for its users, in Authorization: a scheme, and one of the row's secrets."""
+
+    scheme: str
+    secret: str
+
+
+class Gateway(Part):
+    """How the service is reached through the gateway.
+
+    ``kind``: opened by people, or called by programs, then at ``api``. ``closed``: paths that nobody reaches from the
+    network; ``only``: of the rest no others are. ``own_login``: Authorization is the service's own; else it is the
+    gateway's, which shows the service ``credential`` in its place. ``query_token``: clients send that as ``?token=`` too.
+    """
+
+    kind: Literal["page", "api"] = "page"
+    api: str = ""
+    closed: list[UrlPath] = Field(default_factory=list)
+    only: list[UrlPath] = Field(default_factory=list)
+    own_login: bool = True
+    query_token: bool = False
+    credential: Credential | None = None
 
 
 class Limits(Part):
@@ -218,3 +245,4 @@ class Service(Row):
     settings: Literal["openwebui"] | None = None
     limits: Limits
     reserve_disk_mb: int
+    gateway: Gateway = Field(default_factory=Gateway)

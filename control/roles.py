@@ -24,6 +24,7 @@ ROLES = (
     "gpu_access",
     "pytorch",
     "services",
+    "gateway",
     VERIFY,
 )
 

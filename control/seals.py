@@ -15,7 +15,12 @@ from control.paths import ROLES_DIR, ROOT
 from control.roles import ROLES, VERIFY, specification
 
 #: Folders outside ``roles/`` whose files reach the host through a role.
-SHIPPED = {"services": ("docker/jupyter",), VERIFY: ("verify",)}
+SHIPPED = {
+    "services": ("docker/jupyter",),
+    # Its containers come about by the tasks of services.
+    "gateway": ("docker/gateway", "docker/login", "roles/services/tasks"),
+    VERIFY: ("verify",),
+}
 #: What a part of the plan names to be done once: gone from the plan when it is done, and no change of what is wanted.
 PASSING = ("remove", "leftovers", "kernel_packages")
 #: Why a role runs for the first time.
@@ -28,6 +33,7 @@ SITE_FILES = {
     "amdgpu": ("sources_amd_key",),
     "rocm": ("sources_amd_key",),
     "services": ("sources_ca_certificates", "sources_apt_key"),
+    "gateway": ("sources_ca_certificates",),
 }
 
 

@@ -17,7 +17,7 @@ from .finding import FindingError
 Service = Mapping[str, Any]
 #: Values that the site gives, by service and name.
 Given = Mapping[str, Mapping[str, str]]
-#: Names of secrets that are to be new, by service.
+#: Names of secrets that are to be new, by service; ``*`` stands for all but those that data is encrypted with.
 Renewed = Mapping[str, Sequence[str]]
 
 ROLE = "services"
@@ -76,7 +76,7 @@ def change(services: Sequence[Service], given: Given, renewed: Renewed, check: b
     changed = []
     for service in services:
         found = _changes(service, given, renewed)
-        named = set(renewed.get(service["service"], ()))
+        named = {one["name"] for one in _rows(service) if _is_renewed(one, service, renewed)}
         if closed := [name for name in found if name in _encrypting(service) and name not in named]:
             raise FindingError("GH-SECRET-ENCRYPTS", f"{service['service']}/{closed[0]} is another here than the site gives")
         if found and not check:
@@ -123,9 +123,14 @@ def _changes(service: Service, given: Given, renewed: Renewed) -> dict[str, str]
     there, values = _present(service), given.get(service["service"], {})
     wanted = {name: values[name] for name in there if name in values}
     for one in _rows(service):
-        if one["name"] in renewed.get(service["service"], ()) and one["name"] in there:
+        if _is_renewed(one, service, renewed) and one["name"] in there:
             wanted.setdefault(one["name"], secrets.new_value(one["length"]))
     return {name: value for name, value in wanted.items() if value != there[name]}
+
+
+def _is_renewed(row: Mapping[str, Any], service: Service, renewed: Renewed) -> bool:
+    names = renewed.get(service["service"], ())
+    return row["name"] in names or ("*" in names and not row.get("encrypts"))
 
 
 def _write(service: Service, values: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import bench, monitor, places
+from . import bench, gateway_state, monitor, places
 from .checks import AREAS, CHECKS, run_checks
 from .checks.context import Context
 from .compute import levels
@@ -77,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     live = commands.add_parser("monitor", help="live figures of GPUs, their processes and services, as JSON lines")
     monitor.options(live)
     live.set_defaults(call=monitor.run)
+    state = commands.add_parser("gateway-state", help="write down what the gateway's front page shows of this host")
+    gateway_state.options(state)
     compute = commands.add_parser("compute", help="one part of the GPU work with this interpreter's PyTorch")
     compute.add_argument("part", choices=[part.name for part in levels.PARTS])
     compute.add_argument("--devices", metavar="cuda:0,…", help="default: every GPU that torch sees, else cpu")

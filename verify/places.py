@@ -16,3 +16,7 @@ EXPECTED = f"{ETC}/expected.json"
 SECRETS = f"{ETC}/secrets"
 #: What containers' stamps of their secrets are made with.
 STAMP_KEY = f"{STATE}/secrets.key"
+
+#: The gateway: what it is told, and what its front page shows of the services.
+GATEWAY = f"{ETC}/gateway"
+GATEWAY_STATE = f"{STATE}/gateway/state.json"

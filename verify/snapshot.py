@@ -9,11 +9,13 @@ from typing import Any, Callable
 
 from .probes import (
     access,
+    addresses,
     apt,
     boot,
     candidates,
     containers,
     dkms,
+    gateway,
     gpus,
     kernel,
     leftovers,
@@ -53,6 +55,8 @@ SECTIONS: dict[str, Callable[[Host], Any]] = {
     "reboots": boot.look_reboots,
     "engine": containers.look_engine,
     "ports": ports.look_ports,
+    "addresses": addresses.look_addresses,
+    "gateway": gateway.look_gateway,
     "python": pythons.look_python,
     "venvs": pythons.look_venvs,
 }

@@ -118,10 +118,16 @@ ENTRIES: tuple[Entry, ...] = (
             "write a host of the inventory into services_model_cache[; the nearest is {near}]",
         ),
         (
+            "GH-INPUT-GATEWAY",
+            "The gateway cannot be as it is asked for",
+            "it would let nobody in, or others than are meant",
+            "correct the variable gateway_… that the message is about; roles/gateway/defaults/main.yml says what each means",
+        ),
+        (
             "GH-INPUT-PORT",
             "A port that cannot be used",
-            "every service needs a port of its own between 1 and 65535",
-            "correct services_ports",
+            "every service needs a port of its own between 1 and 65535, and another one behind the gateway",
+            "correct services_ports, or gateway_port and gateway_ports",
         ),
     ),
     *stopping(

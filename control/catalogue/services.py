@@ -12,13 +12,14 @@ ENTRIES: tuple[Entry, ...] = (
             "GH-PORT-TAKEN",
             "A port is in use",
             "{service} could not start",
-            "stop what listens there[ ({holder})], or choose another port: services_ports: {{service}: {free}}",
+            "stop what listens there[ ({holder})], or choose another port: {setting}",
         ),
         (
             "GH-PORT-OPEN",
-            "Services would listen on every address",
-            "none of them asks for a password over an encrypted line yet, and Docker's rules pass by the firewall",
-            "set services_bind_address to 127.0.0.1 and reach them through `ssh -L`, or to one address of a private network",
+            "Services would listen for others than this host",
+            "they speak without TLS, not all of them ask for a login, and Docker's rules pass by the firewall",
+            "leave services_bind_address at 127.0.0.1; gateway_enabled: true opens one door with TLS and logins, on the "
+            "addresses of gateway_bind_addresses, and `./gpuhost services --tunnel` leads through SSH",
         ),
         (
             "GH-SERVICE-ABSENT",
@@ -137,6 +138,13 @@ ENTRIES: tuple[Entry, ...] = (
             "A service reads web pages at a price",
             "pages that somebody else wrote are opened there",
             "services_anythingllm_scraping: sandboxed does the same at a lower one; docs/security.md compares them",
+        ),
+        (
+            "GH-GATEWAY-ADDRESS",
+            "Not every address of the gateway can have its certificate shown",
+            "who comes by an address names none in the handshake and gets the certificate of the first one: browsers warn "
+            "at the others",
+            "have people come by a name, or leave one address in gateway_names",
         ),
     ),
     *notes(

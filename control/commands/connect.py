@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from control.commands import gateway_shown
+
 #: The service, by its id in the catalogue.
 SERVICE = "jupyter"
 #: Ids on the Visual Studio Marketplace: Python, its notebooks and their renderers, and work on the host itself over SSH.
@@ -28,10 +30,13 @@ def ways(host: str, made: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     address = found["ports"][0].rpartition(":")[0]
     port = address.rpartition(":")[2]
+    door = gateway_shown.address(made, SERVICE)
     return {
         "browser": f"http://{address}/lab",
         "vscode": f"http://{address}/",
         "token": f"./gpuhost services secrets {host}",
+        # Through the gateway the key of one of its users takes the place of JupyterLab's own token.
+        **({"gateway": {"browser": f"{door}/lab", "vscode": f"{door}/?token=KEY"}} if door else {}),
         "ssh": f"ssh -N -L {port}:{address} {host}",
         "extensions": list(EXTENSIONS),
     }
@@ -39,7 +44,13 @@ def ways(host: str, made: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def show(out: Console, host: str, found: Mapping[str, Any]) -> None:
     """The same for a person, each line to be copied."""
+    door = found.get("gateway")
     rows = (
+        *(
+            (("from the network", door["browser"]), ("VS Code there", f"{door['vscode']}  (the key of a user)"))
+            if door
+            else ()
+        ),
         ("browser", found["browser"]),
         ("VS Code", f"{found['vscode']}  (Select Kernel > Existing Jupyter Server…)"),
         ("token", found["token"]),
@@ -49,4 +60,4 @@ def show(out: Console, host: str, found: Mapping[str, Any]) -> None:
     out.print(f"\n[bold]JupyterLab on {escape(host)}[/]")
     for name, text in rows:
         command = f"code {text}" if name == "extensions" else text
-        out.print(f"  [dim]{name:<14}[/] {escape(command)}", soft_wrap=True)
+        out.print(f"  [dim]{name:<16}[/] {escape(command)}", soft_wrap=True)

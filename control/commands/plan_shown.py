@@ -28,6 +28,7 @@ SECTIONS: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("PyTorch", "pytorch", ("pytorch.",)),
     ("services", "services", ("service.",)),
     ("models", None, ("model.",)),
+    ("gateway", "gateway", ("gateway.",)),
     ("GPU override", None, ("override.",)),
     ("checks", "verify", ("verify.",)),
 )

@@ -82,9 +82,11 @@ def on_terminal() -> bool:
 def _rows() -> dict[str, list[Secret]]:
     """The secrets of every service in the catalogue."""
     from control import support
+    from control.planner import gatewayusers
     from control.planner.secrets import of_service
 
-    return {row.id: of_service(row) for row in support.load().services()}
+    of_rows = {row.id: of_service(row) for row in support.load().services()}
+    return {**of_rows, gatewayusers.SERVICE: [gatewayusers.SESSION_KEY]}
 
 
 def _asked(target: Target, wanted: Mapping[str, Sequence[str]]) -> tuple[dict[str, list[dict[str, str]]], list[Any]]:
@@ -117,7 +119,7 @@ def _table(
     table = Table(box=None, pad_edge=False, show_header=False)
     hidden = 0
     for one in found:
-        row = known.get((one["service"], one["name"]))
+        row = known.get((one["service"], one["name"])) or _of_user(one["service"], one["name"])
         if row is not None and not (row.for_people or every):
             hidden += 1
             continue
@@ -131,6 +133,13 @@ def _table(
         out.print("  no secret of a service is here" if not hidden else "  none that a person types")
     if hidden:
         out.print(f"[dim]  {hidden} more that only programs use: --all[/]")
+
+
+def _of_user(service: str, name: str) -> Secret | None:
+    """A secret of one of the gateway's users: no row has these, they are the site's to name."""
+    from control.planner import gatewayusers
+
+    return gatewayusers.secret_row(name) if service == gatewayusers.SERVICE else None
 
 
 def rotate(options: Renewed) -> int:
@@ -148,7 +157,8 @@ def _rotate(options: Renewed) -> int:
     out = console()
     show_outcome(out, finished)
     if finished.exit_code == ExitCode.DONE:
-        out.print(f"new on {', '.join(finished.hosts)}: {options.service} {', '.join(names)}; the old open nothing any more")
+        what = "every secret" if names == ["*"] else ", ".join(names)
+        out.print(f"new on {', '.join(finished.hosts)}: {options.service} {what}; the old open nothing any more")
     return finished.exit_code
 
 
@@ -157,10 +167,16 @@ def to_renew(options: Renewed) -> list[str]:
 
     :raises BadInputError: for a service or a name that there is not, and for one that data is encrypted with, unless forced.
     """
+    from control.planner import gatewayusers
+
     rows = _rows()
     if options.service not in rows:
         raise _unknown("GH-INPUT-UNKNOWN-SERVICE", options.service, list(rows))
+    if options.service == gatewayusers.SERVICE and not options.name:
+        return ["*"]
     known = {row.name: row for row in rows[options.service]}
+    if (row := _of_user(options.service, options.name)) is not None:
+        known[row.name] = row
     if not known:
         raise BadInputError([make("GH-INPUT-UNKNOWN-SECRET", "", f"{options.service} has no secret")])
     if options.name and options.name not in known:

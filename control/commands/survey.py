@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from control import planner, roles, run, seals, support
-from control.commands import connect, plan_shown, recorded
+from control.commands import connect, gateway_shown, plan_shown, recorded
 from control.commands.common import Target, findings_of, guarded, outcome, perform, print_json, show_outcome
 from control.console import console, show_findings
 from control.exitcodes import ExitCode, worst
@@ -172,13 +172,17 @@ def _on_host(snapshot: dict[str, Any], made: dict[str, Any]) -> list[tuple[str, 
 
 def _show_services(out: Console, finished: run.Run) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("host", "service", "state", "address on the host"):
+    for column in ("host", "service", "state", "address on the host", "from the network"):
         table.add_column(column)
     for host, examined in sorted(finished.examined.items()):
         for service, state, address in _running(examined["snapshot"], examined["plan"]):
             colour = {"healthy": "green", "running": "green", "unknown": "dim"}.get(state, "red")
-            table.add_row(f"[bold]{host}[/]", service, f"[{colour}]{state}[/]", f"http://{address}")
+            door = gateway_shown.address(examined["plan"], service) or "[dim]./gpuhost services --tunnel[/]"
+            table.add_row(f"[bold]{host}[/]", service, f"[{colour}]{state}[/]", f"http://{address}", door)
     out.print(table)
+    for host, examined in sorted(finished.examined.items()):
+        for line in gateway_shown.lines(host, examined):
+            out.print(escape(line), soft_wrap=True)
     for host, found in _connect(finished).items():
         connect.show(out, host, found)
 

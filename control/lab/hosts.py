@@ -9,7 +9,7 @@ import shutil
 import socket
 import time
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Place:
     image: str
     address: IPv4Address
     mirror: IPv4Address
+    address6: IPv6Address | None = None
 
 
 def up(client: docker.DockerClient, spec: HostSpec, place: Place) -> float | None:
@@ -140,12 +141,13 @@ def inside(container: Container, command: list[str], environment: dict[str, str]
 
 def _input(spec: HostSpec, place: Place) -> str:
     user_key = ssh_key(names.SSH_KEY).public
-    return digest.of(spec.as_json(), place.image, str(place.address), str(place.mirror), user_key)
+    return digest.of(spec.as_json(), place.image, str(place.address), str(place.address6), str(place.mirror), user_key)
 
 
 def _create(client: docker.DockerClient, spec: HostSpec, place: Place, wanted: str) -> Container:
     client.volumes.create(spec.volume, labels=names.labels(**names.home()))
-    endpoint = client.api.create_endpoint_config(ipv4_address=str(place.address))
+    address6 = str(place.address6) if place.address6 else None
+    endpoint = client.api.create_endpoint_config(ipv4_address=str(place.address), ipv6_address=address6)
     made = client.api.create_container(
         place.image,
         name=spec.name,

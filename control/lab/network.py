@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from pathlib import Path
 
 import docker
 from docker.models.networks import Network
@@ -40,6 +41,20 @@ def host_address(subnet: IPv4Network, number: int) -> IPv4Address:
     return subnet[_HOSTS_FROM + number]
 
 
+def companion(subnet: IPv4Network) -> IPv6Network:
+    """The lab's IPv6 network beside a subnet: a private one (RFC 4193) that ends in the subnet's number."""
+    return IPv6Network(f"fd67:7075:686f:{subnet.network_address.packed[2]:x}::/64")
+
+
+def host_address6(subnet: IPv4Network, number: int) -> IPv6Address:
+    return companion(subnet)[_HOSTS_FROM + number]
+
+
+def has_ipv6() -> bool:
+    """Whether this machine's kernel speaks IPv6; without it the lab's hosts have IPv4 alone."""
+    return Path("/proc/net/if_inet6").exists()
+
+
 def routes(ip_route: str) -> list[IPv4Network]:
     """Destinations in the output of ``ip -4 route``, without the default route."""
     first = [line.split()[0] for line in ip_route.splitlines() if line.strip()]
@@ -58,13 +73,14 @@ def ensure(client: docker.DockerClient) -> IPv4Network:
     if found is None:
         said = subprocess.run(["ip", "-4", "route"], capture_output=True, text=True, check=False).stdout
         subnet = free_subnet([*routes(said), *_docker_subnets(client)])
-        pool = IPAMPool(subnet=str(subnet), gateway=str(subnet[1]))
+        pools = [IPAMPool(subnet=str(one), gateway=str(one[1])) for one in (subnet, companion(subnet))]
         client.networks.create(
             names.NETWORK,
             driver="bridge",
             internal=True,
+            enable_ipv6=has_ipv6(),
             labels=names.labels(**names.home()),
-            ipam=IPAMConfig(pool_configs=[pool]),
+            ipam=IPAMConfig(pool_configs=pools if has_ipv6() else pools[:1]),
         )
         return subnet
     return subnet_of(found)
@@ -85,7 +101,8 @@ def find(client: docker.DockerClient) -> Network | None:
 
 
 def subnet_of(network: Network) -> IPv4Network:
-    return IPv4Network(network.attrs["IPAM"]["Config"][0]["Subnet"])
+    found = [ip_network(one["Subnet"]) for one in network.attrs["IPAM"]["Config"]]
+    return next(one for one in found if isinstance(one, IPv4Network))
 
 
 def _docker_subnets(client: docker.DockerClient) -> list[IPv4Network]:

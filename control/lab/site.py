@@ -71,7 +71,8 @@ def _mirror(client: docker.DockerClient, asked: set[int], machines: set[int], sa
 
 def _host(client: docker.DockerClient, one: HostSpec, built: build.Built, subnet: IPv4Network, say: Say) -> None:
     address = network.host_address(subnet, one.number)
-    place = hosts.Place(built.hosts[one.release], address, network.mirror_address(subnet))
+    address6 = network.host_address6(subnet, one.number) if network.has_ipv6() else None
+    place = hosts.Place(built.hosts[one.release], address, network.mirror_address(subnet), address6)
     took = hosts.up(client, one, place)
     state = "was up already" if took is None else f"ssh ready in {took:.1f} s"
     say(f"{one.name}  Debian {one.release}  {simulate.describe(one.gpu)}  {state}")

@@ -22,7 +22,8 @@ from control.lab.errors import BuildError
 from control.lab.inventory import PYTORCH
 from control.paths import ROLES_DIR, ROOT
 
-JUPYTER_REQUIREMENTS = ROOT / "docker" / "jupyter" / "requirements.txt"
+#: What the images that gpuhost builds on a host take from the package index.
+REQUIREMENTS = tuple(ROOT / "docker" / name / "requirements.txt" for name in ("jupyter", "login"))
 
 
 #: Times that wheels are looked through for what they depend on.
@@ -60,11 +61,12 @@ def wanted(releases: Sequence[int]) -> list[WheelSet]:
         if PYTORCH[release] == "cpu":
             row = table.torch_rows("cpu")[0]
             sets.append(WheelSet(python, (row.requirement or "torch", *extras), row.index_url or ""))
-    if JUPYTER_REQUIREMENTS.is_file():
-        container_python = table.image("python-slim").python or sets[0].python
-        extensions = [one for row in table.services() for one in row.extensions.values()]
-        pinned = requirement_lines(JUPYTER_REQUIREMENTS.read_text())
-        sets.append(WheelSet(container_python, (*pinned, *extensions)))
+    # What is installed in containers, on the plain Python image.
+    container_python = table.image("python-slim").python or sets[0].python
+    extensions = tuple(one for row in table.services() for one in row.extensions.values())
+    for name, more in (("jupyter", extensions), ("login", ())):
+        pinned = requirement_lines((ROOT / "docker" / name / "requirements.txt").read_text())
+        sets.append(WheelSet(container_python, (*pinned, *more)))
     return sets
 
 

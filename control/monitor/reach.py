@@ -103,13 +103,13 @@ def _way(name: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     way["python"] = python if python.startswith("/") else "python3"
     kind = variables.get("ansible_connection", "ssh")
     if variables.get("ansible_become_method", "sudo") != "sudo":
-        way["problem"] = f"ansible_become_method is {variables['ansible_become_method']}: monitor knows sudo alone"
+        way["problem"] = f"ansible_become_method is {variables['ansible_become_method']}: this command knows sudo alone"
     elif kind in ("ssh", "smart", "ansible.builtin.ssh"):
         way |= {"prefix": _ssh(name, variables)}
         if variables.get("ansible_password") or variables.get("ansible_ssh_pass"):
-            way["problem"] = "a password is set for ssh: monitor needs a key"
+            way["problem"] = "a password is set for ssh: this command needs a key"
     elif kind not in ("local", "ansible.builtin.local"):
-        way["problem"] = f"ansible_connection is {kind}: monitor knows ssh and local"
+        way["problem"] = f"ansible_connection is {kind}: this command knows ssh and local"
     return way
 
 

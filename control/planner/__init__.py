@@ -17,6 +17,7 @@ from control.planner import (
     driver,
     engine,
     expected,
+    gateway,
     gpu,
     kernels,
     memory,
@@ -47,6 +48,7 @@ _ROLES = (
     ("gpu_access", access.decide),
     ("pytorch", torch.decide),
     ("services", services.decide),
+    ("gateway", gateway.decide),
     ("verify", expected.decide),
 )
 

@@ -186,10 +186,9 @@ def _there(ctx: Context, wanted: str) -> bool:
 def missing_images(ctx: Context) -> list[dict[str, Any]]:
     """The plan's images that the host is not seen to have. The base of an image that is there is not needed."""
     present = _present_images(ctx)
-    built = {image["service"] for image in ctx.parts["services"]["images"] if "build" in image and image["name"] in present}
-    return [
-        image for image in ctx.parts["services"]["images"] if image["name"] not in present and image["service"] not in built
-    ]
+    images = {image["name"]: image for part in ("services", "gateway") for image in ctx.parts[part]["images"]}
+    built = {image["service"] for image in images.values() if "build" in image and image["name"] in present}
+    return [image for image in images.values() if image["name"] not in present and image["service"] not in built]
 
 
 def _present_images(ctx: Context) -> set[str]:
@@ -214,7 +213,8 @@ def venv_present(ctx: Context) -> bool:
 def _image_size(ctx: Context, image: Mapping[str, Any]) -> Size | None:
     """The size of an image; in the lab that of its stand-in, which is what is fetched there."""
     for row in ctx.table.images:
-        if (row.built is not None and "build" in image) or (row.tag and reference(ctx, row) == image["name"]):
+        built = row.built is not None and "build" in image and image["name"].rpartition(":")[0] == row.image
+        if built or (row.tag and reference(ctx, row) == image["name"]):
             return row.stand_in if ctx.simulated and row.stand_in else row.size
     return None
 

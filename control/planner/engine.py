@@ -11,8 +11,6 @@ from control.planner.model import Context, Decision, Outcome
 
 #: From here on, ports published on 127.0.0.1 cannot be reached from the same network segment (moby#45610).
 SAFE_VERSION = Version("28")
-
-
 #: Docker's own package, which conflicts with the distribution's.
 DOCKERS_OWN = "docker-ce"
 
@@ -24,11 +22,11 @@ def decide(ctx: Context) -> Outcome:
     containers of their own on it. `remove` takes it away.
     """
     asked = [one for one in services.enabled(ctx)[0] if not native.is_native(ctx, one)]
-    if not asked and not _brought(ctx):
+    guarded = {"bridges": f"{guard.BRIDGES}*", **guard.GUARD}
+    if not asked and not ctx.wishes["gateway_enabled"] and not _brought(ctx):
         why = "no service is wanted that runs in a container"
-        return Outcome(
-            {"packages": [], "daemon": {}, "service": None}, [Decision("container engine", "none", why, "engine.none")]
-        )
+        nothing: dict[str, Any] = {"packages": [], "daemon": {}, "service": None, "guard": guarded}
+        return Outcome(nothing, [Decision("container engine", "none", why, "engine.none")])
     wishes = ctx.wishes
     daemon: dict[str, Any] = {
         "log-driver": "json-file",
@@ -43,7 +41,7 @@ def decide(ctx: Context) -> Outcome:
     names = list(ctx.system.packages["container_engine"].names)
     own = DOCKERS_OWN in ctx.mapping("packages")
     packages = [*(names[1:] if own else names), *ctx.system.packages["firewall"].names]
-    part = {"packages": packages, "daemon": daemon, "service": "docker.service", "bridges": f"{guard.BRIDGES}*"}
+    part = {"packages": packages, "daemon": daemon, "service": "docker.service", "guard": guarded}
     if own:
         decision = Decision("container engine", DOCKERS_OWN, "it is there already and stays", "engine.present")
     else:

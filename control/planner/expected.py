@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from control.planner import compat, images, modelfiles, models, native, services
+from control.planner import compat, gatewayexpected, guard, images, modelfiles, models, native, services
 from control.planner.containers import secret_path, url
 from control.planner.model import SCHEMA, Context, Gpu, Outcome
 from verify import places
@@ -29,6 +29,8 @@ def decide(ctx: Context) -> Outcome:
         "torch": _torch(ctx),
         "services": _services(ctx),
         "models": _models(ctx),
+        "gateway": gatewayexpected.gateway(ctx),
+        "guard": guard.GUARD if ctx.parts["container_engine"]["service"] else None,
     }
     return Outcome({"prefix": places.OPT, "file": places.EXPECTED, "expected": expected})
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from control.planner import gateway
 from control.planner.containers import PREFIX_OF_NAMES, host_port
 from control.planner.model import Context, Outcome
 from control.planner.services import enabled
@@ -17,48 +19,82 @@ if TYPE_CHECKING:
 WILDCARDS = ("0.0.0.0", "::", "*", "")
 
 
+@dataclass(frozen=True)
+class Listener:
+    """What is to listen: for whom, where, and the setting that moves it."""
+
+    name: str
+    bind: tuple[str, ...]
+    port: int
+    asked: Any
+    setting: str
+
+
 def decide(ctx: Context) -> Outcome:
-    """Only findings: the ports themselves stand in the services' part."""
+    """Only findings: the ports themselves stand in the parts of the services and the gateway."""
     bind = str(ctx.wishes["services_bind_address"])
-    wanted = {service.id: host_port(ctx, service) for service in enabled(ctx)[0]}
-    return Outcome({}, findings=[*_address(ctx, bind), *_unusable(ctx, wanted), *_taken(ctx, bind, wanted)])
+    wanted = [*_services(ctx, bind), *_gateway(ctx)]
+    return Outcome({}, findings=[*_address(ctx, bind), *_unusable(ctx, wanted), *_taken(ctx, wanted)])
+
+
+def _services(ctx: Context, bind: str) -> list[Listener]:
+    asked = ctx.wishes["services_ports"]
+    return [
+        Listener(row.id, (bind,), host_port(ctx, row), asked.get(row.id, row.port), f"services_ports: {{{row.id}: FREE}}")
+        for row in enabled(ctx)[0]
+    ]
+
+
+def _gateway(ctx: Context) -> list[Listener]:
+    """The front page and, where services have no names of their own, a port for each."""
+    if not ctx.wishes["gateway_enabled"]:
+        return []
+    bind, asked = tuple(str(one) for one in ctx.wishes["gateway_bind_addresses"]), ctx.wishes["gateway_ports"]
+    home = gateway.home_port(ctx)
+    found = [Listener("the gateway", bind, home, ctx.wishes["gateway_port"], "gateway_port: FREE")]
+    if ctx.wishes["gateway_domain"]:
+        return found
+    for row in gateway.offers(ctx):
+        port, setting = gateway.port(ctx, row), f"gateway_ports: {{{row.id}: FREE}}"
+        found.append(Listener(f"{row.id} behind the gateway", bind, port, asked.get(row.id, port), setting))
+    return found
 
 
 def _address(ctx: Context, bind: str) -> list[Finding]:
-    if bind in WILDCARDS:
-        return [ctx.finding("GH-PORT-OPEN", f"services_bind_address is {bind!r}")]
+    """Services listen for this host alone: they have no TLS, and not all of them a login."""
     try:
-        ipaddress.ip_address(bind)
+        inside = bind not in WILDCARDS and ipaddress.ip_address(bind).is_loopback
     except ValueError:
         seen = f"services_bind_address is {bind!r}, must be an IP address"
         return [ctx.finding("GH-INPUT-TYPE", seen, variable="services_bind_address")]
-    return []
+    return [] if inside else [ctx.finding("GH-PORT-OPEN", f"services_bind_address is {bind!r}")]
 
 
-def _unusable(ctx: Context, wanted: Mapping[str, int]) -> list[Finding]:
+def _unusable(ctx: Context, wanted: Sequence[Listener]) -> list[Finding]:
     found = [
-        ctx.finding("GH-INPUT-PORT", f"{service} is to have port {ctx.wishes['services_ports'].get(service, port)!r}")
-        for service, port in wanted.items()
-        if not 1 <= port <= 65535
+        ctx.finding("GH-INPUT-PORT", f"{one.name} is to have port {one.asked!r}")
+        for one in wanted
+        if not 1 <= one.port <= 65535
     ]
-    for port in sorted(set(wanted.values())):
-        sharing = [service for service, one in wanted.items() if one == port]
+    for port in sorted({one.port for one in wanted}):
+        sharing = [one.name for one in wanted if one.port == port]
         if len(sharing) > 1:
             found.append(ctx.finding("GH-INPUT-PORT", f"{' and '.join(sharing)} are both to have port {port}"))
     return found
 
 
-def _taken(ctx: Context, bind: str, wanted: Mapping[str, int]) -> list[Finding]:
+def _taken(ctx: Context, wanted: Sequence[Listener]) -> list[Finding]:
     found = []
-    busy = {row["port"] for row in ctx.rows("ports")} | set(wanted.values())
-    for service, port in wanted.items():
-        holder = next((row for row in ctx.rows("ports") if _collides(row, bind, port)), None)
+    busy = {row["port"] for row in ctx.rows("ports")} | {one.port for one in wanted}
+    for one in wanted:
+        holder = next((row for row in ctx.rows("ports") for bind in one.bind if _collides(row, bind, one.port)), None)
         if holder is None or _is_ours(ctx, holder) or _hidden(ctx, holder):
             continue
         who = _holder(ctx, holder)
-        free = next(number for number in range(port + 1, 65536) if number not in busy)
-        seen = f"port {port}, wanted by {service}, is held by {who} on {holder['address']}"
-        found.append(ctx.finding("GH-PORT-TAKEN", seen, service=service, holder=who, free=free))
+        free = next(number for number in range(one.port + 1, 65536) if number not in busy)
+        seen = f"port {one.port}, wanted by {one.name}, is held by {who} on {holder['address']}"
+        setting = one.setting.replace("FREE", str(free))
+        found.append(ctx.finding("GH-PORT-TAKEN", seen, service=one.name, holder=who, setting=setting))
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from control.given_secrets import VARIABLE
+from control.planner import gatewayusers
 from control.planner.model import Context, Outcome
 
 if TYPE_CHECKING:
@@ -29,22 +30,29 @@ def of_service(service: Service) -> list[Secret]:
 def _problems(ctx: Context, given: Mapping[str, Any]) -> Iterable[Finding]:
     services = {row.id: row for row in ctx.table.services()}
     for name, values in given.items():
-        if name not in services:
-            yield _unknown(ctx, name, services)
+        if name not in services and name != gatewayusers.SERVICE:
+            yield _unknown(ctx, name, [*services, gatewayusers.SERVICE])
             continue
-        known = {row.name: row for row in of_service(services[name])}
+        known = {row.name: row for row in (of_service(services[name]) if name in services else _of_gateway(ctx))}
         for key, seen in values.items():
             where = f"{VARIABLE}.{name}.{key}".rstrip(".")
             if not isinstance(seen, str) and key not in known:
                 yield _unknown(ctx, where, known)
-            elif problem := seen if isinstance(seen, str) else _unfit(services[name], known[key], seen):
+            elif problem := seen if isinstance(seen, str) else _unfit(services.get(name), known[key], seen):
                 yield ctx.finding("GH-INPUT-SECRET", f"{where} {problem}")
 
 
-def _unfit(service: Service, row: Secret, seen: Mapping[str, Any]) -> str:
+def _of_gateway(ctx: Context) -> list[Secret]:
+    """Those of the users that the site names, and the gateway's own."""
+    users = gatewayusers.decide_users(ctx)[0]
+    rows = [gatewayusers.secret_row(name) for name in gatewayusers.secret_names(users)]
+    return [gatewayusers.SESSION_KEY, *(row for row in rows if row)]
+
+
+def _unfit(service: Service | None, row: Secret, seen: Mapping[str, Any]) -> str:
     if seen["characters"] < row.at_least:
         return f"has fewer than {row.at_least} characters"
-    if row not in service.secrets and not seen["plain"]:
+    if service and row not in service.secrets and not seen["plain"]:
         return f"holds a character that {service.name} would cut it at"
     return ""
 

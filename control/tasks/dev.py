@@ -145,8 +145,10 @@ def _need_lab() -> None:
 
     try:
         engine.ensure()
-        # The tests of the report open it as a reader does.
-        if not any(engine.which(name) for name in ("chromium", "chromium-browser")):
-            engine.install(["chromium"], engine.say_plainly)
+        # The tests of the report and of the gateway's pages open them as a reader does, who trusts the host's authority.
+        browser = any(engine.which(name) for name in ("chromium", "chromium-browser"))
+        missing = [*([] if browser else ["chromium"]), *([] if engine.which("certutil") else ["libnss3-tools"])]
+        if missing:
+            engine.install(missing, engine.say_plainly)
     except LabError as problem:
         raise Exit(f"gpuhost: {problem}", code=problem.code) from problem

@@ -10,16 +10,28 @@ from control.words import takes
 _HOST = "The host to log in to: [user@]name[:port]; with --site: one of it"
 
 
-@host_task(help=COMMON)
-def show(c: Context, host: str = "", site: str = "", json: bool = False, ask_sudo: bool = False) -> None:
+@host_task(help={**COMMON, "tunnel": "Make them reachable at this machine's 127.0.0.1 through SSH, until Ctrl-C"})
+def show(
+    c: Context, host: str = "", site: str = "", tunnel: bool = False, json: bool = False, ask_sudo: bool = False
+) -> None:
     """Show the services of the hosts and their addresses.
 
-    Example:  ./gpuhost services --site lab
+    With --tunnel one ssh for each host forwards a port of this machine to each service; a port that is taken here becomes
+    the next free one. Nothing has to be open on the hosts but SSH.
+
+    Examples:
+      ./gpuhost services --site lab
+      ./gpuhost services --tunnel --host admin@gpu01
     """
     from control.commands import survey
     from control.commands.common import Target
 
-    end(survey.services(survey.Options(Target(host, site, ask_sudo), json=json)))
+    options = survey.Options(Target(host, site, ask_sudo), json=json)
+    if tunnel:
+        from control.commands.tunnel import tunnel as forward
+
+        end(forward(options))
+    end(survey.services(options))
 
 
 @takes("[host]")

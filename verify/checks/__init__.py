@@ -62,6 +62,8 @@ CHECKS = (
     Check("units", "units", "services on the host itself", ("services",)),
     Check("services", "services", "the services by what they say", ("containers", "units")),
     Check("models", "models", "language models: their files, and presets", ("containers", "units", "services")),
+    Check("exposure", "exposure", "what answers on the network", ("containers",)),
+    Check("gateway", "gateway", "the door to the network", ("containers", "units", "services"), seconds=10),
     Check("wiring", "wiring", "services reaching each other", _SERVICES),
     Check("generate", "generate", "model servers at work, on the planned processor", ("units", *_ENGINE), seconds=20),
     Check("torch", "pytorch", "PyTorch: build, devices, numbers", _ENGINE, seconds=20),

@@ -19,7 +19,7 @@ RESTART_POLICIES = ("unless-stopped", "always")
 
 def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Whether the engine answers, and per container what matters of its inspection and its image's id."""
-    services = _rows(expected)
+    services = rows_of(expected)
     try:
         version, error = (ctx.engine.get("/version") or {}).get("Version"), ""
     except EngineError as caught:
@@ -30,8 +30,10 @@ def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
     }
 
 
-def _rows(expected: dict[str, Any]) -> list[dict[str, Any]]:
-    return [row for row in expected.get("services") or [] if not is_unit(row)]
+def rows_of(expected: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every container of the plan: the services', and the gateway's."""
+    services = [row for row in expected.get("services") or [] if not is_unit(row)]
+    return [*services, *((expected.get("gateway") or {}).get("containers") or [])]
 
 
 def _container(row: dict[str, Any], ctx: Context) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def _log(name: str, found: dict[str, Any], ctx: Context) -> str:
 
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:
     """The engine, then for each planned service its container against the plan."""
-    services = _rows(expected)
+    services = rows_of(expected)
     if not services:
         return []
     engine = judged(
@@ -189,15 +191,15 @@ def _plan(row: dict[str, Any], saw: dict[str, Any]) -> list[Result]:
         f"containers.{row['name']}",
         "Run `gpuhost up` again: it replaces the container and keeps its data.",
     )
-    address = urlsplit(row["url"]).netloc
+    wanted = sorted(row["published"]) if "published" in row else [urlsplit(row["url"]).netloc]
     published = saw["published"] if saw["network_mode"] != "host" else ["every port (host network)"]
     return [
         compare(
             f"{subject}.published",
             seen=published,
-            wanted=[address],
-            why=f"{row['name']} is published on {', '.join(published) or 'no address'} and not on {address} "
-            "alone: "
+            wanted=wanted,
+            why=f"{row['name']} is published on {', '.join(published) or 'no address'} and not on "
+            f"{', '.join(wanted) or 'none'} alone: "
             "it is either out of reach, or open to others, past any firewall.",
             next=fix,
         ),

@@ -55,6 +55,24 @@ def service(name: str, *, gpu: bool) -> dict[str, Any]:
     }
 
 
+def gateway_container(name: str, published: list[str]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "container": f"gpuhost-{name}",
+        "image": f"example/{name}:1",
+        "published": published,
+        "gpu": False,
+        "devices": [],
+        "groups": [],
+        "override": None,
+        "cap_add": [],
+    }
+
+
+def gateway_site(name: str, port: int, path: str, *closed: str) -> dict[str, Any]:
+    return {"service": name, "origin": f"https://192.0.2.7:{port}", "path": path, "closed": list(closed)}
+
+
 EXPECTED: dict[str, Any] = {
     "schema": 1,
     "host": "gpu01",
@@ -109,6 +127,21 @@ EXPECTED: dict[str, Any] = {
             {"name": "careful:latest", "from": "tiny:1b", "system": "Be brief.", "parameters": {"temperature": 0.2}}
         ],
     },
+    "gateway": {
+        "home": "https://192.0.2.7",
+        "bind": ["0.0.0.0", "::"],
+        "ports": [443, 13001, 18888, 21434],
+        "certified": ["192.0.2.7", "gpu01"],
+        "ca": "/srv/gpuhost/gateway/caddy/caddy/pki/authorities/local/root.crt",
+        "key": "/etc/gpuhost/secrets/gateway/admin.key",
+        "containers": [gateway_container("gateway", ["0.0.0.0:443", "[::]:443"]), gateway_container("gateway-login", [])],
+        "sites": [
+            gateway_site("anythingllm", 13001, "/api/ping", "/api/env-dump"),
+            gateway_site("jupyter", 18888, "/api"),
+            gateway_site("ollama", 21434, "/api/version", "/api/pull"),
+        ],
+    },
+    "guard": {"family": "inet", "name": "gpuhost", "drops": 3, "unit": "gpuhost-loopback.service"},
 }
 
 
@@ -125,7 +158,8 @@ ON_THE_HOST = {
 
 
 def container(name: str) -> dict[str, Any]:
-    row = next(row for row in EXPECTED["services"] if row["name"] == name)
+    rows = [*EXPECTED["services"], *EXPECTED["gateway"]["containers"]]
+    row = next(row for row in rows if row["name"] == name)
     return {
         "exists": True,
         "state": "running",
@@ -141,7 +175,7 @@ def container(name: str) -> dict[str, Any]:
         "cap_drop": ["ALL"],
         "cap_add": [],
         "security_opt": ["no-new-privileges:true"],
-        "published": [f"127.0.0.1:{PORTS[name]}"],
+        "published": row["published"] if "published" in row else [f"127.0.0.1:{PORTS[name]}"],
         "network_mode": "gpuhost",
         "restart_policy": "unless-stopped",
         "devices": sorted(row["devices"]),
@@ -320,7 +354,7 @@ SEEN: dict[str, dict[str, Any]] = {
     },
     "containers": {
         "engine": {"version": "26.1.5", "error": ""},
-        "containers": {f"gpuhost-{name}": container(name) for name in PORTS},
+        "containers": {f"gpuhost-{name}": container(name) for name in (*PORTS, "gateway", "gateway-login")},
     },
     # Seen only where Ollama runs on the host itself: `natively`.
     "units": {
@@ -377,6 +411,36 @@ SEEN: dict[str, dict[str, Any]] = {
                 "parameters": {"temperature": 0.2, "stop": ["<end>"]},
             },
         }
+    },
+    "exposure": {
+        "ports": [
+            *({"address": "127.0.0.1", "port": port, "proto": "tcp"} for port in PORTS.values()),
+            {"address": "::", "port": 22, "proto": "tcp", "process": "sshd", "container": None},
+            {"address": "0.0.0.0", "port": 443, "proto": "tcp", "process": "docker-proxy", "container": "gpuhost-gateway"},
+            {"address": "0.0.0.0", "port": 9100, "proto": "tcp", "process": "node_exporter", "container": None},
+        ],
+        "rules": {"rc": 0, "text": "table inet gpuhost {\n\tdrop\n\tdrop\n\tdrop\n}\n", "error": ""},
+        "as_root": True,
+    },
+    "gateway": {
+        "gateway": {
+            "certificates": {"192.0.2.7": "", "gpu01": ""},
+            "page": {"status": 302, "location": "/login?next=/", "error": ""},
+            "foreign_host": {"status": 421, "location": "", "error": ""},
+            "foreign_origin": {"status": 403, "location": "", "error": ""},
+            "services": {
+                name: {
+                    "stranger": {"status": 401, "location": "", "error": ""},
+                    "known": {"status": 200, "location": "", "error": ""},
+                    "closed": closed,
+                }
+                for name, closed in {
+                    "anythingllm": {"/api/env-dump": 403},
+                    "jupyter": {},
+                    "ollama": {"/api/pull": 403},
+                }.items()
+            },
+        },
     },
     "wiring": {
         "addresses": {"ollama": "http://gpuhost-ollama:11434/api/version"},

@@ -19,7 +19,7 @@ def as_written(id: str) -> str:
     id = re.sub(r"^driver\.0000-\S+\.bound", "driver.<pci>.bound", kind(id))
     id = re.sub(r"^health\.0000-[^.]+", "health.<pci>", id)
     id = re.sub(r"^driver\.\*\.built", "driver.<kernel>.built", id)
-    id = re.sub(r"^driver\.parameter\.\*", "driver.parameter.<name>", id)
+    id = re.sub(r"^(driver\.parameter|gateway\.certificate)\.\*", r"\1.<name>", id)
     id = re.sub(r"^rocm\.(?!override)[^.]+\.", "rocm.<tool>.", id)
     return re.sub(r"\.model\..*", ".model.*", id)
 

@@ -388,6 +388,76 @@ ROWS: list[tuple[str, Change, str, str, str]] = [
     ),
     ("services", put("ports", []), "services.ollama.exposure", "Nothing listens on 127.0.0.1:11434", "ss -ltnp"),
     (
+        "exposure",
+        lambda seen: seen["ports"].append({"address": "::", "port": 8888, "container": "gpuhost-jupyter"}),
+        "exposure.network.listeners",
+        ":: port 8888: who reaches this host reaches it without TLS",
+        "sudo ss -ltnp 'sport = :8888'",
+    ),
+    (
+        "exposure",
+        put("rules", {"rc": 1, "text": "", "error": "Error: No such file or directory"}),
+        "exposure.loopback.rules",
+        "The rules are gone that keep what is published on 127.0.0.1",
+        "sudo systemctl restart gpuhost-loopback.service",
+    ),
+    (
+        "gateway",
+        put("gateway", "certificates", "gpu01", "certificate has expired"),
+        "gateway.certificate.gpu01",
+        "Who comes as gpu01 gets no certificate that this host's own authority vouches for (certificate has expired)",
+        "docker logs",
+    ),
+    (
+        "gateway",
+        put("gateway", "page", {"status": 200, "location": "", "error": ""}),
+        "gateway.page.asks_for_login",
+        "does not send people to the login, but answers HTTP 200",
+        "gpuhost-gateway-login",
+    ),
+    (
+        "gateway",
+        put("gateway", "foreign_host", "status", 302),
+        "gateway.host.refused",
+        "answers to a name that is not this host's (HTTP 302)",
+        "gpuhost up",
+    ),
+    (
+        "gateway",
+        put("gateway", "foreign_origin", "status", 200),
+        "gateway.origin.refused",
+        "takes requests that another site's page sends (HTTP 200)",
+        "gpuhost up",
+    ),
+    (
+        "gateway",
+        put("gateway", "services", "ollama", "stranger", "status", 200),
+        "gateway.ollama.refuses",
+        "everybody on the network reaches ollama",
+        "gpuhost up",
+    ),
+    (
+        "gateway",
+        put("gateway", "services", "jupyter", "stranger", {"status": 0, "location": "", "error": "timed out"}),
+        "gateway.jupyter.refuses",
+        "answers timed out, and not the refusal (401)",
+        "gpuhost up",
+    ),
+    (
+        "gateway",
+        put("gateway", "services", "jupyter", "known", "status", 502),
+        "gateway.jupyter.opens",
+        "answers HTTP 502: nobody can use jupyter from the network",
+        "docker logs",
+    ),
+    (
+        "gateway",
+        put("gateway", "services", "ollama", "closed", "/api/pull", 200),
+        "gateway.ollama.closed",
+        "Users reach /api/pull of ollama from the network",
+        "gpuhost up",
+    ),
+    (
         "wiring",
         put("from", "jupyter", "ollama", {"resolved": False, "error": "x"}),
         "wiring.jupyter.ollama",
@@ -540,13 +610,14 @@ def test_it_fails_and_says_why_and_what_next(area: str, change: Change, id: str,
 def kind(id: str) -> str:
     """An id with the names of this host's services, users and places taken out: what one sentence is written for."""
     area, subject, *rest = id.replace("gpuhost-jupyter", "host").split(".")
-    named = {"access": ("alice", "kfd", "renderD128"), "models": ("tiny_1b", "careful_latest")}.get(
-        area, ("anythingllm", "jupyter", "llamacpp", "ollama")
-    )
+    services = ("anythingllm", "jupyter", "llamacpp", "ollama")
+    containers = (*services, "gateway", "gateway-login")
+    places = {"access": ("alice", "kfd", "renderD128"), "models": ("tiny_1b", "careful_latest"), "containers": containers}
+    named = places.get(area, services)
     rest = ["*" if word in ("kfd", "renderD128") else word for word in rest]
     if area == "driver" and rest == ["built"]:
         subject = "*"
-    if (area, subject) == ("driver", "parameter"):
+    if (area, subject) in (("driver", "parameter"), ("gateway", "certificate")):
         rest = ["*"]
     return ".".join([area, "*" if subject in named else subject, *rest])
 

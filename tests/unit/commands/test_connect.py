@@ -36,3 +36,13 @@ def test_every_line_can_be_copied_whole(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_host_without_jupyterlab_has_nothing_to_say() -> None:
     assert connect.ways("gpu01", plan(services_enabled=["ollama"])) is None
     assert connect.ways("gpu01", {}) is None
+
+
+def test_with_a_gateway_the_way_through_it_is_told_too() -> None:
+    found = connect.ways("gpu01", plan(gateway_enabled=True))
+    assert found is not None
+    assert found["gateway"]["browser"] == "https://192.0.2.7:18888/lab"
+    assert found["gateway"]["vscode"] == "https://192.0.2.7:18888/?token=KEY"
+    alone = connect.ways("gpu01", plan())
+    assert alone is not None
+    assert "gateway" not in alone

@@ -68,7 +68,7 @@ def test_a_seal_that_cannot_be_read_counts_as_none(role: str) -> None:
 @pytest.mark.parametrize(
     ("variable", "several", "concerned"),
     [
-        ("sources_ca_certificates", True, ["sources", "services"]),
+        ("sources_ca_certificates", True, ["sources", "services", "gateway"]),
         ("sources_apt_key", False, ["sources", "services"]),
         ("sources_amd_key", False, ["amdgpu", "rocm"]),
     ],

@@ -16,6 +16,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     interpreter = tmp_path / "python3.11"
     interpreter.touch(mode=0o755)
     (tmp_path / ".venv/bin/python").symlink_to(interpreter)
+    (tmp_path / "docker/login").mkdir(parents=True)
+    (tmp_path / "docker/login/requirements.txt").write_text("c==1\n")
     (tmp_path / "requirements.txt").write_text("a==1\n")
     (tmp_path / "requirements-dev.txt").write_text("-r requirements.txt\nb==1\n")
     for name, value in {

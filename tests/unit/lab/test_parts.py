@@ -47,6 +47,13 @@ def test_no_host_gets_the_address_of_the_mirror_or_the_gateway() -> None:
     assert len({*addresses, network.mirror_address(subnet), subnet[1]}) == 202
 
 
+def test_every_subnet_has_an_ipv6_network_of_its_own_with_the_hosts_in_it() -> None:
+    beside = [network.companion(subnet) for subnet in network.CANDIDATES]
+    assert len(set(beside)) == len(beside)
+    assert all(one.is_private for one in beside)
+    assert network.host_address6(network.CANDIDATES[0], 1) in beside[0]
+
+
 def test_an_ssh_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "ssh" / "id_ed25519"
     first = keys.ssh_key(path)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from control.planner import guard
 from tests.unit.planner.conftest import Make, ids
 
 BARE = "debian-12-rx6600"
-NONE: dict[str, Any] = {"packages": [], "daemon": {}, "service": None}
+NONE: dict[str, Any] = {
+    "packages": [],
+    "daemon": {},
+    "service": None,
+    "guard": {"bridges": f"{guard.BRIDGES}*", **guard.GUARD},
+}
 
 
 def _sealed(*items: dict[str, str]) -> Any:
@@ -47,3 +53,14 @@ def test_somebodys_own_engine_is_not_reconfigured_for_nothing(make: Make) -> Non
         host["engine"] = {"present": True, "version": "29.6.1", "containers": [], "networks": [], "volumes": []}
 
     assert make(BARE, own, services_enabled=[]).roles["container_engine"] == NONE
+
+
+def test_a_gateway_needs_one_with_no_service_behind_it_too(make: Make) -> None:
+    plan = make(BARE, services_enabled=[], gateway_enabled=True)
+    assert plan.roles["container_engine"]["service"] == "docker.service"
+    assert ids(plan, "refuse") == []
+
+
+def test_rules_are_looked_for_only_where_an_engine_is(make: Make) -> None:
+    assert make(BARE).roles["verify"]["expected"]["guard"] == guard.GUARD
+    assert make(BARE, services_enabled=[]).roles["verify"]["expected"]["guard"] is None

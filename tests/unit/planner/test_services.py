@@ -185,13 +185,13 @@ def test_a_site_moves_data_ports_and_address(make: Make) -> None:
         RX6600,
         services_data_root="/data/ai/",
         services_ports={"ollama": 21434},
-        services_bind_address="10.0.0.5",
+        services_bind_address="127.0.0.5",
     )
     one = container(plan, "ollama")
     assert one["folders"][0]["path"] == "/data/ai/ollama"
-    assert one["ports"] == ["10.0.0.5:21434:11434"]
+    assert one["ports"] == ["127.0.0.5:21434:11434"]
     expected = plan.roles["verify"]["expected"]["services"][0]
-    assert expected["url"] == "http://10.0.0.5:21434"
+    assert expected["url"] == "http://127.0.0.5:21434"
     assert container(plan, "anythingllm")["env_file"]["values"]["OLLAMA_BASE_PATH"] == "http://ollama.internal:11434"
     assert ids(plan, "refuse") == []
 

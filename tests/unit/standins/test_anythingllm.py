@@ -217,3 +217,41 @@ def test_a_token_of_another_secret_or_of_the_past_does_not_hold() -> None:
 @pytest.mark.parametrize(("method", "path"), [("GET", "/api/nothing"), ("POST", "/"), ("POST", "/api/ping")])
 def test_what_does_not_exist_is_404(run: Any, method: str, path: str) -> None:
     assert run().ask(method, path)[0] == 404
+
+
+def form(name: str, data: bytes) -> tuple[bytes, dict[str, str]]:
+    """A file as a browser or curl sends it."""
+    head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: text/plain\r\n\r\n'
+    return head.encode() + data + b"\r\n--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+def test_a_document_goes_up_with_a_key_that_somebody_made_who_logged_in(run: Any, root: Path) -> None:
+    running = run(**LOGIN)
+    body, headers = form("../plan.txt", b"The door is green.")
+    address = ("127.0.0.1", running.server.server_address[1])
+
+    def upload(key: str) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection(*address, timeout=10)
+        connection.request("POST", "/api/v1/document/upload", body, {**headers, "Authorization": f"Bearer {key}"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    assert running.ask("POST", "/api/system/generate-api-key", {})[0] == 401
+    assert upload("guess") == (403, {"error": "No valid api key found."})
+    token = running.ask("POST", "/api/request-token", {"password": "open-sesame"})[1]["token"]
+    key = running.ask("POST", "/api/system/generate-api-key", {"name": "test"}, token)[1]["apiKey"]["secret"]
+    status, said = upload(key)
+    assert (status, said["success"]) == (200, True)
+    stored = root / "storage/documents" / said["documents"][0]["location"]
+    assert json.loads(stored.read_text())["pageContent"] == "The door is green."
+    listed = running.ask("GET", "/api/v1/documents", None, key)[1]["localFiles"]["items"][0]["items"]
+    assert [one["title"] for one in listed] == ["plan.txt"]
+    assert running.ask("GET", "/api/v1/documents", None, token)[0] == 403
+
+
+def test_what_is_no_text_is_refused_by_name(run: Any) -> None:
+    documents = importlib.import_module("anythingllm_standin.documents")
+    body, headers = form("photo.png", b"\x89PNG\xff")
+    status, said = documents.upload(Path("/nowhere"), headers["Content-Type"], body)
+    assert status == 500
+    assert "photo.png is no text" in said["error"]

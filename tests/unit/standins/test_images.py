@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from control import support
+from control.planner import gatewaycontainers
 
 DOCKER = Path(__file__).parents[3] / "docker"
 JUPYTER = DOCKER / "jupyter"
@@ -148,3 +149,29 @@ def test_jupyter_does_not_start_without_a_token(tmp_path: Path, monkeypatch: Any
     monkeypatch.setenv("JUPYTER_TOKEN_FILE", str(token))
     with pytest.raises(SystemExit, match=says):
         configured()
+
+
+def test_the_proxy_s_program_asks_for_no_capability_and_runs_as_the_planned_user() -> None:
+    (made,) = [line for line in arguments(DOCKER / "gateway", "RUN") if "caddy" in line]
+    assert "cat /usr/bin/caddy > /usr/local/bin/caddy" in made, "a copy may keep the capability of the file"
+    assert arguments(DOCKER / "gateway", "CMD") == [
+        '["/usr/local/bin/caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]'
+    ]
+    assert arguments(DOCKER / "gateway", "USER")[-1] == f"{gatewaycontainers.PROXY_USER}:{gatewaycontainers.PROXY_USER}"
+
+
+def test_the_login_service_is_pinned_and_runs_as_the_planned_user_where_the_proxy_looks_for_it() -> None:
+    lines = [line for line in (DOCKER / "login" / "requirements.txt").read_text().splitlines() if not line.startswith("#")]
+    assert lines
+    assert all(re.fullmatch(r"[\w-]+==[\w.]+", line) for line in lines)
+    user = f"{gatewaycontainers.LOGIN_USER}:{gatewaycontainers.LOGIN_USER}"
+    assert arguments(DOCKER / "login", "USER") == ["root", user]
+    port = gatewaycontainers.LOGIN_ADDRESS.rpartition(":")[2]
+    assert arguments(DOCKER / "login", "EXPOSE") == [port]
+    assert f'LISTEN = "0.0.0.0:{port}"' in (DOCKER / "login" / "gateway_login" / "__main__.py").read_text()
+
+
+def test_the_lab_s_caddy_is_of_the_version_that_the_table_pins_and_has_the_official_image_s_trap() -> None:
+    recipe = yaml.safe_load((DOCKER / "lab" / "caddy" / "build.yml").read_text())
+    assert recipe["image"] == support.load().image("caddy").reference
+    assert "setcap cap_net_bind_service=+ep /usr/bin/caddy" in arguments(DOCKER / "lab" / "caddy", "RUN")

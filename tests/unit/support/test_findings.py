@@ -60,7 +60,8 @@ def test_a_finding_that_stops_has_an_exit_code_and_one_that_does_not_has_none() 
 
 
 def test_parameters_fill_the_words() -> None:
-    made = findings.make("GH-PORT-TAKEN", "gpu01", "port 11434", service="ollama", holder="nginx", free=11435)
+    setting = "services_ports: {ollama: 11435}"
+    made = findings.make("GH-PORT-TAKEN", "gpu01", "port 11434", service="ollama", holder="nginx", setting=setting)
     assert made.why == "ollama could not start"
     assert "(nginx)" in made.next
     assert "{ollama: 11435}" in made.next

@@ -12,6 +12,39 @@ from tests.unit.verify.parts import RAPHAEL, Card, System
 from tests.unit.verify.recorded import RecordedHost
 from verify.snapshot import take
 
+ROUTES = """Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT
+enp5s0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
+docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
+enp5s0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+"""
+FIB_TRIE = """Main:
+  +-- 0.0.0.0/0 3 0 5
+     |-- 0.0.0.0
+        /0 universe UNICAST
+     +-- 127.0.0.0/8 2 0 2
+        |-- 127.0.0.1
+           /32 host LOCAL
+     +-- 172.17.0.0/16 2 0 2
+        |-- 172.17.0.1
+           /32 host LOCAL
+     +-- 192.0.2.0/24 2 0 2
+        |-- 192.0.2.7
+           /32 host LOCAL
+        |-- 192.0.2.255
+           /32 link BROADCAST
+Local:
+     +-- 192.0.2.0/24 2 0 2
+        |-- 192.0.2.7
+           /32 host LOCAL
+"""
+#: The second is a temporary one (RFC 8981).
+IF_INET6 = """00000000000000000000000000000001 01 80 10 80       lo
+20010db8000000000123456789abcdef 02 40 00 01   enp5s0
+20010db8000000000000000000000007 02 40 00 80   enp5s0
+fe80000000000000021122fffe334455 02 40 20 80   enp5s0
+fd001234000000000000000000000001 05 40 00 80  docker0
+"""
+
 
 class Builder(Kernels):
     """Writes one host's tree below `root`; each method adds a part and gives the builder back."""
@@ -69,8 +102,17 @@ class Builder(Kernels):
         self.write("/sys/kernel/security/lockdown", "[none] integrity confidentiality\n")
         self.kernel(system.kernel)
         self.listen((22, 700, "sshd"))
+        self.network()
         if system.sources:
             self.write(system.sources_file, system.sources)
+
+    def network(self) -> Builder:
+        """An interface with an address of each kind, and Docker's bridge."""
+        self.write("/proc/sys/kernel/hostname", "gpu01\n")
+        self.write("/proc/net/route", ROUTES)
+        self.write("/proc/net/fib_trie", FIB_TRIE)
+        self.write("/proc/net/if_inet6", IF_INET6)
+        return self
 
     def listen(self, *ports: tuple[int, int, str]) -> Builder:
         """Port, pid and name of listening processes, all on 0.0.0.0."""

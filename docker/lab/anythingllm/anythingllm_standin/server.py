@@ -8,7 +8,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from . import HEADER, NAME
+from . import HEADER, NAME, documents
 from .application import Application, Reply
 
 Endpoint = Callable[[Application, dict[str, Any]], Reply]
@@ -23,6 +23,12 @@ OPEN: dict[tuple[str, str], Endpoint] = {
 LOGIN: dict[tuple[str, str], Endpoint] = {
     ("GET", "/api/system/check-token"): lambda app, body: (200, "OK"),
     ("POST", "/api/system/custom-models"): Application.custom_models,
+    ("POST", "/api/system/generate-api-key"): lambda app, body: documents.generate_key(app.database, body),
+}
+#: For programs: they get the kind and the bytes of what was sent.
+KEYED: dict[tuple[str, str], Callable[[Application, str, bytes], Reply]] = {
+    ("POST", "/api/v1/document/upload"): lambda app, kind, body: documents.upload(app.root / "storage", kind, body),
+    ("GET", "/api/v1/documents"): lambda app, kind, body: documents.listed(app.root / "storage"),
 }
 
 
@@ -54,12 +60,16 @@ class Handler(BaseHTTPRequestHandler):
         app = self.server.app
         if not path.startswith("/api/"):
             return app.page() if method == "GET" else (404, "Not Found")
+        authorization = self.headers.get("Authorization") or ""
+        if keyed := KEYED.get((method, path)):
+            refused = documents.refused(app.database, authorization)
+            return documents.REFUSED if refused else keyed(app, self.headers.get("Content-Type") or "", body)
         endpoint = OPEN.get((method, path))
         if endpoint is None:
             endpoint = LOGIN.get((method, path))
-            refused = app.refused(self.headers.get("Authorization") or "")
-            if endpoint and refused:
-                return refused
+            reason = app.refused(authorization)
+            if endpoint and reason:
+                return reason
         return endpoint(app, json.loads(body or b"{}")) if endpoint else (404, "Not Found")
 
     def _send(self, status: int, answer: object) -> None:

@@ -8,7 +8,8 @@ if [ -d /srv/amd ] && [ "$(cat /etc/gpuhost-lab/amd-signed 2> /dev/null)" != "$k
     /usr/local/lib/gpuhost-lab/sign.sh /srv/amd
     echo "$key" > /etc/gpuhost-lab/amd-signed
 fi
-address=$(hostname --ip-address | cut -d' ' -f1)
+# The hosts and their containers reach it by IPv4; it may have an address of the other kind too.
+address=$(hostname --all-ip-addresses | tr ' ' '\n' | grep --max-count=1 --fixed-strings .)
 trap 'kill $(jobs -p)' TERM INT
 # Answers for the mirror alone, which is a registry of models as well; every other name does not exist, at once.
 dnsmasq --keep-in-foreground --no-resolv --no-hosts --user=root --port=53 \

@@ -1,0 +1,81 @@
+"""The proxy's configuration as Ansible renders it: what stands in it for which plan. Caddy itself judges it on the hosts."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+from control import planner, support
+from control.paths import ROLES_DIR
+from tests.unit.planner.conftest import snapshot, wishes
+
+ROLE = ROLES_DIR / "gateway"
+
+
+def rendered(**wished: Any) -> str:
+    plan = planner.plan(
+        snapshot("debian-12-rx6600"), wishes(gateway_enabled=True, **wished), support.load(), "gpu01"
+    ).as_dict()
+    variables = DataLoader().load_from_file(str(ROLE / "vars" / "main.yml"), trusted_as_template=True)
+    templar = Templar(loader=DataLoader(), variables={**variables, "gpuhost_plan": plan})
+    template = trust_as_template((ROLE / "templates" / "Caddyfile.j2").read_text(encoding="utf-8"))
+    return str(templar.template(template))
+
+
+def block(text: str, title: str) -> str:
+    """What stands under a service's name, up to the next."""
+    return text.split(f"# {title}\n", 1)[1].split("\n}\n", 1)[0]
+
+
+def test_every_brace_is_closed_and_nothing_is_left_to_fill_in() -> None:
+    text = rendered()
+    assert text.count("{") == text.count("}")
+    assert "{{" not in text
+    assert "None" not in text
+
+
+def test_a_request_is_judged_in_order_origin_login_path() -> None:
+    ollama = block(rendered(), "Ollama")
+    order = ("@foreign_origin", "@foreign_page", "forward_auth", "respond @closed", "respond @not_open")
+    places = [ollama.index(word) for word in (*order, "reverse_proxy ollama:")]
+    assert places == sorted(places)
+
+
+def test_only_a_service_without_a_login_of_its_own_has_authorization_taken() -> None:
+    text = rendered()
+    assert "X-Gateway-Authorization>Authorization" in block(text, "JupyterLab")
+    assert "header_up -Authorization" in block(text, "Ollama")
+    assert "Authorization" not in block(text, "AnythingLLM")
+
+
+@pytest.mark.parametrize("title", ["Ollama", "JupyterLab", "AnythingLLM"])
+def test_no_service_sees_or_sets_the_gateway_s_cookie_and_tokens_come_at_once(title: str) -> None:
+    text = block(rendered(), title)
+    assert "flush_interval -1" in text
+    cookies = re.findall(r'header_(?:up Cookie|down Set-Cookie) "([^"]+)"', text)
+    assert len(cookies) == 2
+    assert re.sub(cookies[0], "", "a=1; __Host-gpuhost=secret; __Host-gpuhost-csrf=x; b=2") == "a=1; b=2"
+    assert re.sub(cookies[0], "", "a=1; __Secure-gpuhost=secret") == "a=1; "
+    assert re.match(cookies[1], "__Host-gpuhost=planted; Path=/")
+
+
+def test_every_port_has_an_answer_for_foreign_names() -> None:
+    text = rendered()
+    assert re.findall(r"^https://:(\d+) \{", text, re.MULTILINE) == ["443", "21434", "13001", "18888"]
+    assert text.count("421") == 4
+
+
+def test_with_a_public_authority_nothing_listens_on_port_80_and_browsers_are_told_to_stay() -> None:
+    text = rendered(
+        gateway_domain="gpu01.example.org", gateway_acme_email="ops@example.org", gateway_acme_url="https://ca/dir"
+    )
+    assert "disable_http_challenge" in text
+    assert "dir https://ca/dir" in text
+    assert "Strict-Transport-Security" in text
+    assert "tls internal" not in text
+    assert "https://jupyter.gpu01.example.org {" in text
+    assert "Strict-Transport-Security" not in rendered()
