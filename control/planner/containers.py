@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from control.given_secrets import VARIABLE as GIVEN
-from control.planner import modelfiles, override, scraping
+from control.planner import gatewayaddresses, modelfiles, override, scraping
 from control.planner.images import Chosen
 from control.planner.model import Context
 from control.supportfiles import PLACEHOLDER
@@ -95,10 +95,11 @@ def url(ctx: Context, service: Service) -> str:
 
 
 def origins(ctx: Context, service: Service) -> list[str]:
-    """Where a browser shows the service's pages: on this host under both of its names."""
+    """Where a browser shows the service's pages: on this host under both of its names, and through the gateway."""
     own = url(ctx, service)
     local = str(ctx.wishes["services_bind_address"]) in LOOPBACK
-    return [own, *([f"http://localhost:{host_port(ctx, service)}"] if local else [])]
+    here = [own, *([f"http://localhost:{host_port(ctx, service)}"] if local else [])]
+    return [*here, *gatewayaddresses.origins(ctx, service)]
 
 
 def literal(address: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from control.planner import guard, services
-from control.planner.containers import literal, secret_path
+from control.planner import guard, native, services
+from control.planner.containers import aliases, literal, secret_path
+from control.planner.gatewayaddresses import home_port, offered, origin, own_names, port
 from control.planner.gatewaycontainers import LOGIN_ADDRESS, containers, images
 from control.planner.gatewaynames import Names, decide_names
 from control.planner.gatewayusers import decide_users
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 #: Where the two containers of the gateway, and nobody else, talk to each other.
 NETWORK, BRIDGE = "gpuhost-gateway", f"{guard.BRIDGES}1"
-HTTPS = 443
-#: A service's port on the network is that of its row and this: the row's own is taken on 127.0.0.1.
-ABOVE = 10_000
 #: The part of a host without a gateway: nothing is there, and what was there goes.
 NOTHING: dict[str, Any] = {
     "enabled": False, "title": "", "names": [], "default_name": None, "ports": [], "bind": [], "home": None, "sites": [],
@@ -33,8 +31,8 @@ def decide(ctx: Context) -> Outcome:
         return Outcome(dict(NOTHING))
     names, found = decide_names(ctx)
     users, wrong = decide_users(ctx)
-    offered = offers(ctx)
-    sites = [_site(ctx, row, names) for row in offered]
+    shown = offers(ctx)
+    sites = [_site(ctx, row, names) for row in shown]
     ports = list(dict.fromkeys([home_port(ctx), *(site["port"] for site in sites)]))
     part = {
         "enabled": True,
@@ -47,7 +45,7 @@ def decide(ctx: Context) -> Outcome:
         "sites": sites,
         "tls": _tls(ctx),
         "users": users,
-        "credentials": _credentials(ctx, offered),
+        "credentials": _credentials(shown),
         "network": NETWORK,
         "bridge": BRIDGE,
         "images": images(ctx),
@@ -63,42 +61,21 @@ def decide(ctx: Context) -> Outcome:
 
 def offers(ctx: Context) -> list[Service]:
     """The services that the gateway leads to, in the order in which they run."""
-    chosen = ctx.wishes["gateway_services"]
-    return [row for row in services.enabled(ctx)[0] if not chosen or row.id in chosen]
-
-
-def home_port(ctx: Context) -> int:
-    """The port of the front page; -1 for what is no number, which no port has."""
-    return _number(ctx.wishes["gateway_port"])
-
-
-def port(ctx: Context, row: Service) -> int:
-    """The port on the network: the site's where it names one, else the row's and 10,000. With a domain: the door's."""
-    if ctx.wishes["gateway_domain"]:
-        return home_port(ctx)
-    return _number(ctx.wishes["gateway_ports"].get(row.id, row.port + ABOVE))
-
-
-def _number(value: Any) -> int:
-    return int(value) if str(value).isdigit() else -1
-
-
-def origin(name: str, number: int) -> str:
-    """An address with https; the port is left out where it is https's own."""
-    return f"https://{literal(name)}" if number == HTTPS else f"https://{literal(name)}:{number}"
+    return [row for row in services.enabled(ctx)[0] if offered(ctx, row.id)]
 
 
 def _site(ctx: Context, row: Service, names: Names) -> dict[str, Any]:
     number, door = port(ctx, row), row.gateway
-    own_names = [f"{row.id}.{names.domain}"] if names.domain else list(names.all)
+    called, on_host = own_names(row, names), native.is_native(ctx, row)
     return {
         "service": row.id,
         "title": row.name,
         "kind": door.kind,
         "port": number,
-        "host": own_names[0] if names.domain else None,
-        "origins": [origin(name, number) for name in own_names],
-        "upstream": f"{row.id}:{row.port}",
+        "host": called[0] if names.domain else None,
+        "origins": [origin(name, number) for name in called],
+        "upstream": f"{aliases(row.id)[1 if on_host else 0]}:{row.port}",
+        "on_host": on_host,
         "api": door.api,
         "closed": [form for path in door.closed for form in (path, f"{path}/*")],
         "only": list(door.only),
@@ -119,11 +96,11 @@ def title(ctx: Context) -> str:
     return hostname if ctx.host == "localhost" and hostname else ctx.host
 
 
-def _credentials(ctx: Context, offered: list[Service]) -> list[dict[str, str]]:
+def _credentials(rows: list[Service]) -> list[dict[str, str]]:
     """What the gateway shows services in its users' place: their own secrets, by the files that hold them."""
     return [
         {"service": row.id, "scheme": shown.scheme, "path": secret_path(row.id, shown.secret)}
-        for row in offered
+        for row in rows
         if (shown := row.gateway.credential)
     ]
 

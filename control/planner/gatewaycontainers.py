@@ -115,6 +115,7 @@ def _common(service: str, name: str, image: str, user: int) -> dict[str, Any]:
         "image": image,
         "command": [],
         "user": f"{user}:{user}",
+        "units": [],
         "env": {},
         "env_file": None,
         "devices": [],

@@ -79,9 +79,9 @@ def unit(ctx: Context, service: Service, chosen: override.Fit) -> dict[str, Any]
     }
 
 
-def bridged(units: list[dict[str, Any]], containers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The units, with what lets containers reach them only where there are containers."""
-    return [{**one, "files": unit_files(one["service"], bool(containers))} for one in units]
+def bridged(units: list[dict[str, Any]], needed: bool) -> list[dict[str, Any]]:
+    """The units, with what lets containers reach them only where there are any: services, or the gateway."""
+    return [{**one, "files": unit_files(one["service"], needed)} for one in units]
 
 
 def _kernels(ctx: Context, service: Service) -> Image:

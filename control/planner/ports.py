@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from control.planner import gateway
+from control.planner import gateway, gatewayaddresses
 from control.planner.containers import PREFIX_OF_NAMES, host_port
 from control.planner.model import Context, Outcome
 from control.planner.services import enabled
@@ -50,12 +50,12 @@ def _gateway(ctx: Context) -> list[Listener]:
     if not ctx.wishes["gateway_enabled"]:
         return []
     bind, asked = tuple(str(one) for one in ctx.wishes["gateway_bind_addresses"]), ctx.wishes["gateway_ports"]
-    home = gateway.home_port(ctx)
+    home = gatewayaddresses.home_port(ctx)
     found = [Listener("the gateway", bind, home, ctx.wishes["gateway_port"], "gateway_port: FREE")]
     if ctx.wishes["gateway_domain"]:
         return found
     for row in gateway.offers(ctx):
-        port, setting = gateway.port(ctx, row), f"gateway_ports: {{{row.id}: FREE}}"
+        port, setting = gatewayaddresses.port(ctx, row), f"gateway_ports: {{{row.id}: FREE}}"
         found.append(Listener(f"{row.id} behind the gateway", bind, port, asked.get(row.id, port), setting))
     return found
 

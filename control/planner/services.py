@@ -46,7 +46,7 @@ def decide(ctx: Context) -> Outcome:
         "data_root": ctx.wishes["services_data_root"],
         "images": fetched,
         "containers": containers,
-        "units": native.bridged(units, containers),
+        "units": native.bridged(units, bool(containers or ctx.wishes["gateway_enabled"])),
         "packages": list(ctx.system.packages["unpack"].names) if units else [],
         "settings": appsettings.decide(ctx, services),
         **models.part(ctx, [*containers, *units], wanted_models(ctx, services), url),

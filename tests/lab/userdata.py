@@ -116,7 +116,7 @@ def ask(path, body=None, token=""):
     data = json.dumps(body).encode() if body is not None else None
     headers = {{"Content-Type": "application/json", **({{"Authorization": "Bearer " + token}} if token else {{}})}}
     try:
-        asked = urllib.request.Request("http://127.0.0.1:8080" + path, data, headers)
+        asked = urllib.request.Request("http://127.0.0.1:3000" + path, data, headers)
         with urllib.request.urlopen(asked, timeout=120) as said:
             return said.status, said.read().decode()
     except urllib.error.HTTPError as error:

@@ -131,8 +131,11 @@ def _healthy(row: dict[str, Any], saw: dict[str, Any]) -> Result:
         why=f"{row['name']} runs but its own health check says {health}" + (f": {said}" if said else "."),
         next=f"docker inspect --format '{{{{json .State.Health}}}}' {row['container']}; docker logs --tail "
         f"50 {row['container']}",
-        # A service that does not answer is the cause, and its health check the messenger.
-        needs=(f"containers.{row['name']}.running", f"services.{row['name']}.answers"),
+        # A service that does not answer is the cause, and its health check the messenger. The gateway's are no services.
+        needs=(
+            f"containers.{row['name']}.running",
+            *([f"services.{row['name']}.answers"] if row.get("health") else []),
+        ),
     )
 
 

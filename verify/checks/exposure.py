@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from ..result import Result, judged, unverifiable
 from .context import Context, Ran, run
+from .running import is_bridge
 
 OURS = "gpuhost-"
 
@@ -38,8 +39,9 @@ def _listeners(ports: Sequence[Mapping[str, Any]] | None, expected: Mapping[str,
     wanted = f"of gpuhost's, the gateway alone, on {', '.join(map(str, planned))}" if planned else "nothing of gpuhost's"
     if ports is None:
         return unverifiable(id, "the socket table could not be read", wanted=wanted)
-    beyond = [row for row in ports if not ipaddress.ip_address(row["address"]).is_loopback]
-    inside = {urlsplit(row["url"]).port for row in expected.get("services") or []}
+    services = expected.get("services") or []
+    beyond = [row for row in ports if not (ipaddress.ip_address(row["address"]).is_loopback or is_bridge(row, services))]
+    inside = {urlsplit(row["url"]).port for row in services}
     wrong = [row for row in beyond if row["port"] not in planned and (row["port"] in inside or _is_ours(row))]
     where = ", ".join(sorted({f"{row['address']} port {row['port']}" for row in wrong}))
     return judged(

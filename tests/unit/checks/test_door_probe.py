@@ -132,3 +132,16 @@ def test_a_listener_of_somebody_else_is_listed_and_no_failure() -> None:
     (listeners, _) = exposure.judge(healthy.seen("exposure"), healthy.expected())
     assert listeners.status == "pass"
     assert "9100 (node_exporter)" in listeners.seen
+
+
+def test_the_way_of_containers_to_a_service_of_the_host_is_no_listener_on_the_network() -> None:
+    expected = healthy.expected()
+    for row in expected["services"]:
+        if row["name"] == "ollama":
+            row.update(healthy.ON_THE_HOST)
+    seen = healthy.seen("exposure")
+    bridge = {"address": "172.18.0.1", "port": 11434, "proto": "tcp", "process": "systemd", "container": None}
+    (listeners, _) = exposure.judge(seen | {"ports": [*seen["ports"], bridge]}, expected)
+    assert listeners.status == "pass"
+    (listeners, _) = exposure.judge(seen | {"ports": [*seen["ports"], bridge | {"process": "ollama"}]}, expected)
+    assert listeners.status == "fail"

@@ -187,3 +187,25 @@ def test_its_images_are_counted_before_anything_is_fetched(make: Make) -> None:
     assert {"caddy:2.11.4", "gpuhost/gateway:2.11.4"} <= set(names)
     assert len(names) == len(set(names))
     assert "caddy:2.11.4" not in [item["name"] for item in make(RX6600).cost["items"]]
+
+
+def test_open_webui_knows_the_pages_of_the_door_as_its_own(make: Make) -> None:
+    """It refuses WebSockets of other origins; and nobody makes an account in it over the network."""
+    plan = make(RX6600, gateway_enabled=True, services_enabled=["openwebui"])
+    (one,) = [one for one in plan.roles["services"]["containers"] if one["service"] == "openwebui"]
+    behind = site(plan.roles["gateway"], "openwebui")
+    assert behind["origins"] == ["https://192.0.2.7:13000", "https://gpu01:13000"]
+    assert one["env"]["CORS_ALLOW_ORIGIN"].split(";") == ["http://127.0.0.1:3000", "http://localhost:3000", *behind["origins"]]
+    assert (behind["kind"], behind["own_login"], behind["credential"]) == ("page", True, False)
+    assert "/api/v1/auths/signup" in behind["closed"]
+    closed = make(RX6600, gateway_enabled=True, services_enabled=["openwebui"], gateway_services=["ollama"])
+    (one,) = [one for one in closed.roles["services"]["containers"] if one["service"] == "openwebui"]
+    assert "https" not in one["env"]["CORS_ALLOW_ORIGIN"]
+
+
+def test_ollama_on_the_host_itself_is_reached_by_the_name_that_it_answers_to(make: Make) -> None:
+    plan = make(RX6600, gateway_enabled=True, services_enabled=["ollama"], services_native=["ollama"])
+    behind = site(plan.roles["gateway"], "ollama")
+    assert (behind["upstream"], behind["on_host"]) == ("ollama.internal:11434", True)
+    (unit,) = plan.roles["services"]["units"]
+    assert "gpuhost-ollama-bridge.socket" in unit["files"]
