@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import docker
 import pytest
@@ -30,7 +30,7 @@ from tests.lab.outsider import Outsider, addresses
 pytestmark = pytest.mark.lab
 
 WISHES = """gateway_enabled: true
-services_enabled: [ollama, llamacpp, anythingllm, jupyter]
+services_enabled: [ollama, llamacpp, anythingllm, jupyter, openwebui]
 gateway_login_attempts: 3
 gateway_users:
   - {name: alice}
@@ -50,6 +50,14 @@ class Door:
     ca: Path
     secrets: dict[str, str]
     sites: dict[str, dict[str, Any]]
+    wishes: Path
+
+    def close(self) -> Done | None:
+        """What the host ran before the door was opened; None where that is so already."""
+        if not self.wishes.exists():
+            return None
+        self.wishes.unlink()
+        return gpuhost("up", "--site", SITE, "--host", self.host.name, "--json")
 
     @property
     def home(self) -> str:
@@ -102,10 +110,11 @@ def door(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doo
     listed = host.run("cd /etc/gpuhost/secrets/gateway && for f in *; do echo $f $(cat $f); done").split()
     plan = json.loads((Path(up.document["log"]).parent / "hosts" / f"{host.name}.json").read_text())["plan"]
     sites = {site["service"]: site for site in plan["roles"]["gateway"]["sites"]}
-    yield Door(host, up, **where, ca=ca, secrets=dict(zip(listed[::2], listed[1::2], strict=True)), sites=sites)
-    wishes.unlink()
-    closed = gpuhost("up", "--site", SITE, "--host", host.name, "--json")
-    assert closed.code == 0, closed.text
+    secrets = dict(zip(listed[::2], listed[1::2], strict=True))
+    opened = Door(host, up, **where, ca=ca, secrets=secrets, sites=sites, wishes=wishes)
+    yield opened
+    closed = opened.close()
+    assert closed is None or closed.code == 0, closed and closed.text
 
 
 def test_before_the_door_is_open_only_ssh_answers(fleet: Fleet, outsider: Outsider) -> None:
@@ -374,6 +383,90 @@ def test_a_person_logs_in_and_runs_a_notebook_cell(door: Door, tmp_path: Path) -
         page.wait_for_selector(".jp-OutputArea-output:has-text('42 by a kernel')")
 
 
+#: What the newest answer on Open WebUI's page has grown to, each time that it grew.
+WATCH = """() => {
+    window.grown = [];
+    new MutationObserver(() => {
+        const said = [...document.querySelectorAll("#response-content-container")].at(-1);
+        const length = said ? said.textContent.trim().length : 0;
+        if (length > (window.grown.at(-1) ?? 0)) window.grown.push(length);
+    }).observe(document.body, {subtree: true, childList: true, characterData: true});
+}"""
+#: As Open WebUI's own pages ask its API (release 0.12.4: src/lib/apis).
+ASK = """async ([path, body]) => {
+    const headers = {Authorization: `Bearer ${localStorage.token}`, "Content-Type": "application/json"};
+    const asked = body ? {method: "POST", headers, body: JSON.stringify(body)} : {headers};
+    const answer = await fetch(path, asked);
+    if (!answer.ok) throw new Error(`${path}: HTTP ${answer.status}: ${await answer.text()}`);
+    return await answer.json();
+}"""
+#: A short answer, and no questions to the model but the one of the test; nor news of the release over the page.
+QUIET = {
+    "params": {"max_tokens": 128},
+    "title": {"auto": False},
+    "autoTags": False,
+    "autoFollowUps": False,
+    "showChangelog": False,
+}
+
+
+def test_a_person_chats_in_open_webui_with_llama_cpp_word_by_word(door: Door, tmp_path: Path) -> None:
+    """The login at the door, then Open WebUI's own; the answer comes over its WebSocket and grows on the page."""
+    base, frames = door.site("openwebui"), list[str]()
+
+    def listen(line: Any) -> None:
+        line.on(
+            "framereceived", lambda said: frames.append(said if isinstance(said, str) else said.decode("utf-8", "replace"))
+        )
+
+    with trusting(door.ca, tmp_path, viewport={"width": 1280, "height": 900}) as page:
+        page.on("websocket", listen)
+        page.goto(base)
+        assert page.url.startswith(f"{door.home}/login?next=")
+        log_in(page, door.home, "alice", door.secrets["alice.password"])
+        log_in_to_open_webui(page, door)
+        page.evaluate(ASK, ["/api/v1/users/user/settings/update", {"ui": QUIET}])
+        listed = page.evaluate(ASK, ["/api/models", None])["data"]
+        (model,) = [one["id"] for one in listed if one["owned_by"] == "openai"]
+        page.goto(f"{base}/?model={quote(model, safe='')}")
+        page.wait_for_selector("#chat-input")
+        page.evaluate(WATCH)
+        page.click("#chat-input")
+        page.keyboard.type("Name three colours.")
+        page.click("#send-message-button")
+        complete = _until_complete(page, frames)
+        page.wait_for_function("window.grown.length > 0")
+        parts = [said for said in frames if "chat:completion" in said and not COMPLETE.search(said)]
+        assert len(parts) > 5, frames
+        assert len(page.evaluate("window.grown")) > 1, (page.evaluate("window.grown"), complete)
+        page.screenshot(path=str(shots() / "gateway-open-webui.png"))
+
+
+#: The last event of an answer (backend/open_webui/utils/middleware.py).
+COMPLETE = re.compile(r'chat:completion.*"done":\s*true', re.DOTALL)
+
+
+def _until_complete(page: Any, frames: list[str]) -> str:
+    """The event that ends the answer."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if done := next((said for said in frames if COMPLETE.search(said)), None):
+            return done
+        page.wait_for_timeout(100)  # events are told of meanwhile
+    raise AssertionError(f"no end of an answer within two minutes: {frames[-5:]}; {page.inner_text('body')[-500:]}")
+
+
+def log_in_to_open_webui(page: Any, door: Door) -> None:
+    """As the administrator who was made before the port opened."""
+    settings = door.host.run("cat /srv/gpuhost/openwebui/.env")
+    known = dict(re.findall(r"^(WEBUI_ADMIN_\w+)=['\"]?([^'\"\n]+)", settings, re.MULTILINE))
+    page.fill("#email", known["WEBUI_ADMIN_EMAIL"])
+    page.fill("#password", known["WEBUI_ADMIN_PASSWORD"])
+    page.press("#password", "Enter")
+    page.wait_for_function("localStorage.token")
+    page.wait_for_selector("#chat-input")
+
+
 def test_a_wrong_password_is_told_on_the_page(door: Door, tmp_path: Path) -> None:
     with trusting(door.ca, tmp_path) as page:
         page.goto(door.home)
@@ -477,15 +570,13 @@ def test_the_door_is_there_again_after_a_reboot_with_the_same_authority(door: Do
 
 
 def test_a_closed_door_leaves_nothing_but_its_authority(door: Door, outsider: Outsider) -> None:
-    wishes = host_variables(door.host, "gateway_enabled: false")
-    try:
-        closed = gpuhost("up", "--site", SITE, "--host", door.host.name, "--json")
-        assert closed.code == 0, closed.text
-        assert outsider.open_ports(door.ipv4) == [22]
-        assert not network.has_ipv6() or outsider.open_ports(door.ipv6) == [22]
-        left = door.host.run("docker ps -a --format '{{.Names}}'; docker network ls --format '{{.Name}}'")
-        assert "gpuhost-gateway" not in left
-        assert not door.host.run("ls /etc/gpuhost/gateway /etc/systemd/system/gpuhost-gateway* 2>/dev/null", check=False)
-        assert door.host.run(f"cat {CA}") == door.ca.read_text()
-    finally:
-        wishes.write_text(f"---\n{WISHES}")
+    """The last one: the host is then as the tests found it."""
+    closed = door.close()
+    assert closed is not None
+    assert closed.code == 0, closed.text
+    assert outsider.open_ports(door.ipv4) == [22]
+    assert not network.has_ipv6() or outsider.open_ports(door.ipv6) == [22]
+    left = door.host.run("docker ps -a --format '{{.Names}}'; docker network ls --format '{{.Name}}'")
+    assert "gpuhost-gateway" not in left
+    assert not door.host.run("ls /etc/gpuhost/gateway /etc/systemd/system/gpuhost-gateway* 2>/dev/null", check=False)
+    assert door.host.run(f"cat {CA}") == door.ca.read_text()

@@ -195,7 +195,11 @@ def test_open_webui_knows_the_pages_of_the_door_as_its_own(make: Make) -> None:
     (one,) = [one for one in plan.roles["services"]["containers"] if one["service"] == "openwebui"]
     behind = site(plan.roles["gateway"], "openwebui")
     assert behind["origins"] == ["https://192.0.2.7:13000", "https://gpu01:13000"]
-    assert one["env"]["CORS_ALLOW_ORIGIN"].split(";") == ["http://127.0.0.1:3000", "http://localhost:3000", *behind["origins"]]
+    assert one["env"]["CORS_ALLOW_ORIGIN"].split(";") == [
+        "http://127.0.0.1:3000",
+        "http://localhost:3000",
+        *behind["origins"],
+    ]
     assert (behind["kind"], behind["own_login"], behind["credential"]) == ("page", True, False)
     assert "/api/v1/auths/signup" in behind["closed"]
     closed = make(RX6600, gateway_enabled=True, services_enabled=["openwebui"], gateway_services=["ollama"])
