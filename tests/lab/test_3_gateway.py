@@ -127,21 +127,21 @@ def test_before_the_door_is_open_only_ssh_answers(fleet: Fleet, outsider: Outsid
 def test_what_is_published_on_loopback_stays_there_whatever_the_engine(fleet: Fleet, outsider: Outsider, which: str) -> None:
     """moby#45610: by the container's own address, and by a packet to 127.0.0.1 that comes over the wire."""
     host: LabHost = getattr(fleet, which)
-    lab = addresses(docker.from_env().containers.get(host.name))["ipv4"]
     where = "docker inspect -f '{{(index .NetworkSettings.Networks \"gpuhost\").IPAddress}}' gpuhost-jupyter"
-    inside = host.run(where).strip()
-    to_container = (f"{inside}/32", "via", lab)
-    assert not outsider.reaches(inside, 8888, to_container)
-    host.run("systemctl restart docker && until docker exec gpuhost-jupyter true; do sleep 1; done")
-    inside = host.run(where).strip()
-    to_container = (f"{inside}/32", "via", lab)
-    assert not outsider.reaches(inside, 8888, to_container)
-    host.run("systemctl stop gpuhost-loopback")
-    try:
-        assert outsider.reaches(inside, 8888, to_container), "without the rules it was closed too: this proves nothing"
-    finally:
-        host.run("systemctl start gpuhost-loopback")
-    assert not outsider.reaches(inside, 8888, to_container)
+
+    def reached() -> list[bool]:
+        return [wire.reaches(host.run(where).strip(), 8888), wire.reaches_loopback(8888)]
+
+    with outsider.wired(docker.from_env().containers.get(host.name)) as wire:
+        assert reached() == [False, False]
+        host.run("systemctl restart docker && until docker exec gpuhost-jupyter true; do sleep 1; done")
+        assert reached() == [False, False]
+        host.run("systemctl stop gpuhost-loopback")
+        try:
+            assert reached() == [True, True], "without the rules it was closed too: this proves nothing"
+        finally:
+            host.run("systemctl start gpuhost-loopback")
+        assert reached() == [False, False]
 
 
 def test_the_run_proves_the_door(door: Door) -> None:
