@@ -149,7 +149,7 @@ def test_a_user_who_is_taken_off_the_list_is_out_at_once(client: Any, write_user
     assert log_in(client).status_code == 200
 
 
-@pytest.mark.parametrize(
+FOREIGN = pytest.mark.parametrize(
     "given",
     [
         "$2y$05$F5HmK.Yb9AnisT2r7IXL3uweop9MvJvRe6fZJB1EW5AiGIYi9/xs.",
@@ -157,10 +157,25 @@ def test_a_user_who_is_taken_off_the_list_is_out_at_once(client: Any, write_user
     ],
     ids=["htpasswd -B", "argon2id"],
 )
+
+
+@FOREIGN
 def test_a_hash_that_another_tool_made_opens(client: Any, write_users: Callable[..., None], given: str) -> None:
     write_users(ada={"password": given})
     assert log_in(client, password="other").status_code == 200
     assert log_in(client, password="hunter2").status_code == 302
+
+
+@FOREIGN
+def test_a_restart_ends_no_session_of_a_user_with_a_hash_of_the_site(
+    client: Any, write_users: Callable[..., None], given: str
+) -> None:
+    from gateway_login.accounts import Accounts
+
+    write_users(ada={"password": given})
+    log_in(client, password="hunter2")
+    Accounts().refresh()
+    assert client.get("/").status_code == 200
 
 
 def test_a_user_without_a_password_cannot_log_in(client: Any, write_users: Callable[..., None]) -> None:
