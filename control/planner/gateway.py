@@ -56,7 +56,7 @@ def decide(ctx: Context) -> Outcome:
     part["login"] = _login(ctx, names, part)
     where = origin(names.home[0], home_port(ctx)) if names.home else "no name"
     what = f"{where}, {len(sites)} services behind it"
-    return Outcome(part, [Decision("gateway", what, "gateway_enabled", "gateway.on")], [*found, *wrong, *_services(ctx)])
+    return Outcome(part, [Decision("gateway", what, "gateway_enabled", "gateway.on")], [*found, *wrong, *_services(ctx), *_numbers(ctx)])
 
 
 def offers(ctx: Context) -> list[Service]:
@@ -131,4 +131,14 @@ def _services(ctx: Context) -> list[Any]:
         ctx.finding("GH-INPUT-GATEWAY", f"{name} is to be reached through the gateway and is not among services_enabled")
         for name in dict.fromkeys(asked)
         if name not in known
+    ]
+
+
+def _numbers(ctx: Context) -> list[Any]:
+    """Numbers that would let nobody in, or lock nobody out."""
+    asked = {name: ctx.wishes[name] for name in ("gateway_session_hours", "gateway_login_attempts", "gateway_login_pause")}
+    return [
+        ctx.finding("GH-INPUT-GATEWAY", f"{name} is {number}, must be at least 1")
+        for name, number in asked.items()
+        if number < 1
     ]
