@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 #: A name as DNS has it, one label or several.
 _DNS = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
+#: Without what would mean something else in the proxy's configuration.
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_DIRECTORY = re.compile(r"https://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~%/?=&-]*)?")
+
 
 @dataclass(frozen=True)
 class Names:
@@ -80,12 +84,23 @@ def _wrong(ctx: Context, names: Names) -> list[Finding]:
         found.append(ctx.finding("GH-INPUT-GATEWAY", f"gateway_domain is {names.domain}: no name can be below an address"))
     if not names.all:
         found.append(ctx.finding("GH-INPUT-GATEWAY", "this host has no address and no name: gateway_names must have one"))
-    if ctx.wishes["gateway_acme_email"]:
-        odd = [name for name in names.all if is_address(name) or "." not in name]
-        found += [ctx.finding("GH-INPUT-GATEWAY", f"no public authority signs a certificate for {name}") for name in odd]
-    elif ctx.wishes["gateway_acme_url"]:
-        found.append(ctx.finding("GH-INPUT-GATEWAY", "gateway_acme_url is given without gateway_acme_email"))
-    return found
+    return [*found, *(ctx.finding("GH-INPUT-GATEWAY", seen) for seen in _acme(ctx, names))]
+
+
+def _acme(ctx: Context, names: Names) -> list[str]:
+    """Why no authority that speaks ACME would sign: it comes to port 443 (RFC 8737), and its directory is https (RFC 8555)."""
+    email, url, number = str(ctx.wishes["gateway_acme_email"]), str(ctx.wishes["gateway_acme_url"]), ctx.wishes["gateway_port"]
+    if not email:
+        return ["gateway_acme_url is given without gateway_acme_email"] if url else []
+    odd = [name for name in names.all if is_address(name) or "." not in name]
+    seen = [f"no public authority signs a certificate for {name}" for name in odd]
+    if number != 443:
+        seen.append(f"gateway_port is {number}: with gateway_acme_email it must be 443, where the authority looks")
+    if not _EMAIL.fullmatch(email):
+        seen.append(f"gateway_acme_email is {email!r}, must be an address for mail")
+    if url and not _DIRECTORY.fullmatch(url):
+        seen.append(f"gateway_acme_url is {url!r}, must be an address with https://")
+    return seen
 
 
 def _silent(ctx: Context, names: Names) -> list[Finding]:

@@ -12,6 +12,9 @@ from tests.unit.planner.conftest import Make, ids
 RX6600 = "debian-12-rx6600"
 BCRYPT = "$2y$05$F5HmK.Yb9AnisT2r7IXL3uweop9MvJvRe6fZJB1EW5AiGIYi9/xs."
 
+#: A door with certificates of a public authority.
+PUBLIC = {"gateway_domain": "gpu01.example.org", "gateway_acme_email": "ops+ca@example.org"}
+
 
 def door(make: Make, *edits: Any, **wishes: Any) -> dict[str, Any]:
     part: dict[str, Any] = make(RX6600, *edits, **{"gateway_enabled": True, **wishes}).roles["gateway"]
@@ -119,6 +122,11 @@ def test_a_hash_that_the_site_gives_is_in_no_plan_and_no_password_is_made(make: 
         ({"gateway_domain": "192.0.2.7"}, "GH-INPUT-GATEWAY", "below an address"),
         ({"gateway_acme_email": "ops@example.org"}, "GH-INPUT-GATEWAY", "192.0.2.7"),
         ({"gateway_acme_url": "https://ca.example.org/dir"}, "GH-INPUT-GATEWAY", "gateway_acme_email"),
+        ({**PUBLIC, "gateway_port": 8443}, "GH-INPUT-GATEWAY", "gateway_port is 8443"),
+        ({**PUBLIC, "gateway_acme_email": "ops"}, "GH-INPUT-GATEWAY", "'ops'"),
+        ({**PUBLIC, "gateway_acme_email": "ops@example.org }"}, "GH-INPUT-GATEWAY", "must be an address for mail"),
+        ({**PUBLIC, "gateway_acme_url": "http://ca/dir"}, "GH-INPUT-GATEWAY", "'http://ca/dir'"),
+        ({**PUBLIC, "gateway_acme_url": "https://ca/dir\n}"}, "GH-INPUT-GATEWAY", "gateway_acme_url"),
         ({"gateway_session_hours": 0}, "GH-INPUT-GATEWAY", "gateway_session_hours is 0"),
         ({"gateway_login_attempts": 0}, "GH-INPUT-GATEWAY", "gateway_login_attempts is 0"),
         ({"gateway_login_pause": -1}, "GH-INPUT-GATEWAY", "gateway_login_pause is -1"),
@@ -139,6 +147,11 @@ def test_a_door_that_cannot_be_is_refused(make: Make, wishes: Any, finding: str,
     said = [one.seen for one in plan.findings if one.id == finding and one.level == "refuse"]
     assert any(seen in one for one in said), said
     assert "md5-of-it" not in "".join(said)
+
+
+def test_a_public_authority_signs_for_a_door_on_its_port(make: Make) -> None:
+    plan = make(RX6600, gateway_enabled=True, gateway_acme_url="https://ca.example.org:14000/dir", **PUBLIC)
+    assert ids(plan, "refuse") == []
 
 
 def test_a_port_of_the_door_that_somebody_holds_is_refused_with_the_setting_that_moves_it(make: Make) -> None:
