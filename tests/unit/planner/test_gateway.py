@@ -94,6 +94,12 @@ def test_of_ollama_only_what_answers_questions_is_open(make: Make, path: str) ->
     assert not [one for one in only if path in one or one in ("/*", "/api/*")]
 
 
+@pytest.mark.parametrize("path", ["api/create", "api/push", "api/pull", "api/delete", "api/copy", "models"])
+def test_open_webui_s_administrators_change_no_model_through_the_door(make: Make, path: str) -> None:
+    closed = site(door(make, services_enabled=["openwebui"]), "openwebui")["closed"]
+    assert {f"/ollama/{path}", f"/ollama/{path}/*"} <= set(closed)
+
+
 def test_containers_are_as_confined_as_those_of_services(make: Make) -> None:
     for one in door(make)["containers"]:
         assert (one["cap_drop"], one["security_opts"], one["read_only"]) == (["ALL"], ["no-new-privileges:true"], True)

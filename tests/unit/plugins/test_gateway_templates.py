@@ -52,6 +52,10 @@ def test_only_a_service_without_a_login_of_its_own_has_authorization_taken() -> 
     assert "Authorization" not in block(text, "AnythingLLM")
 
 
+def test_an_open_websocket_lasts_no_longer_than_a_login() -> None:
+    assert rendered(gateway_session_hours=8).count("stream_timeout 8h") == 3
+
+
 @pytest.mark.parametrize("title", ["Ollama", "JupyterLab", "AnythingLLM"])
 def test_no_service_sees_or_sets_the_gateway_s_cookie_and_tokens_come_at_once(title: str) -> None:
     text = block(rendered(), title)
