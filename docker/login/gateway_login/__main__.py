@@ -21,7 +21,9 @@ def main() -> None:
     call_command("axes_reset_logs", age=30, verbosity=0)
     words = ["gunicorn", "--bind", LISTEN, "--workers", "1", "--threads", str(THREADS), "--worker-tmp-dir", "/tmp"]
     # The proxy is the only peer, and writes these headers itself.
-    words += ["--forwarded-allow-ips", "*", "--limit-request-line", "8190", "--no-control-socket", "gateway_login.wsgi"]
+    words += ["--forwarded-allow-ips", "*", "--limit-request-line", "8190", "--no-control-socket"]
+    # No header says where an address begins: with SCRIPT_NAME one service's question would be another's.
+    words += ["--forwarder-headers", "", "gateway_login.wsgi"]
     os.execv(Path(sys.executable).with_name("gunicorn"), words)
 
 

@@ -40,14 +40,24 @@ def test_every_brace_is_closed_and_nothing_is_left_to_fill_in() -> None:
 
 def test_a_request_is_judged_in_order_origin_login_path() -> None:
     ollama = block(rendered(), "Ollama")
-    order = ("@foreign_origin", "@foreign_page", "forward_auth", "respond @closed", "respond @not_open")
+    order = ("@foreign_origin", "@foreign_page", "rewrite /verify/ollama", "respond @closed", "respond @not_open")
     places = [ollama.index(word) for word in (*order, "reverse_proxy ollama:")]
     assert places == sorted(places)
 
 
+@pytest.mark.parametrize("title", ["Ollama", "JupyterLab", "AnythingLLM"])
+def test_nothing_but_204_lets_a_request_pass(title: str) -> None:
+    text = block(rendered(), title)
+    assert "\tforward_auth " not in text  # it takes every 2xx for a yes
+    assert re.findall(r"@\w+ status (\w+)\n\s+handle_response (@\w+) \{\n\s+(\w+)", text) == [
+        ("204", "@passed", "request_header"),
+        ("2xx", "@no_answer", "respond"),
+    ]
+
+
 def test_only_a_service_without_a_login_of_its_own_has_authorization_taken() -> None:
     text = rendered()
-    assert "X-Gateway-Authorization>Authorization" in block(text, "JupyterLab")
+    assert "request_header Authorization {rp.header.X-Gateway-Authorization}" in block(text, "JupyterLab")
     assert "header_up -Authorization" in block(text, "Ollama")
     assert "Authorization" not in block(text, "AnythingLLM")
 
