@@ -226,6 +226,26 @@ def test_the_login_at_the_gateway_is_not_the_services_to_see(door: Door) -> None
         assert secret not in logs
 
 
+def test_the_proxy_s_errors_do_not_tell_keys_either(door: Door) -> None:
+    """A service that is not there: Caddy logs the request with the error."""
+    key, jupyter = door.secrets["alice.key"], door.site("jupyter")
+    door.host.run("docker stop gpuhost-jupyter")
+    try:
+        shown: list[dict[str, Any]] = [
+            {"params": {"token": key}},
+            {"headers": door.key()},
+            {"headers": {**door.key(), "Referer": f"{jupyter}/?token={key}"}},
+        ]
+        assert [door.get(f"{jupyter}/api", **one).status_code for one in shown] == [502, 502, 502]
+        door.get(f"{door.site('ollama')}/?token={key}", headers={"Accept": "text/html"})
+    finally:
+        healthy = "docker inspect -f '{{.State.Health.Status}}' gpuhost-jupyter | grep -qx healthy"
+        door.host.run(f"docker start gpuhost-jupyter && until {healthy}; do sleep 1; done")
+    logs = door.host.run("docker logs gpuhost-gateway 2>&1")
+    assert '"logger":"http.log.error' in logs
+    assert key not in logs
+
+
 def test_a_user_has_what_this_user_may_use(door: Door) -> None:
     assert door.get(f"{door.site('ollama')}/api/version", headers=door.key("bob")).status_code == 200
     assert door.get(f"{door.site('jupyter')}/api", headers=door.key("bob")).status_code == 403

@@ -77,6 +77,16 @@ def test_no_service_sees_or_sets_the_gateway_s_cookie_and_tokens_come_at_once(ti
     assert re.match(cookies[1], "__Host-gpuhost=planted; Path=/")
 
 
+def test_no_log_has_what_opens_a_service() -> None:
+    """Errors go to the default log, requests to that of their site: both leave out the same."""
+    text = rendered()
+    logs = re.findall(r"\tlog [^{]*\{\n(.*?)\n\t\}", text, re.DOTALL)
+    assert len(logs) == 2
+    left_out = ["uri query", "replace token", "replace next", "headers>Referer", "headers>X-Gateway-Key", "resp_headers>Location"]
+    for log in logs:
+        assert [one for one in left_out if one not in log] == []
+
+
 def test_every_port_has_an_answer_for_foreign_names() -> None:
     text = rendered()
     assert re.findall(r"^https://:(\d+) \{", text, re.MULTILINE) == ["443", "21434", "13001", "18888"]
