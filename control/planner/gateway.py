@@ -56,7 +56,9 @@ def decide(ctx: Context) -> Outcome:
     part["login"] = _login(ctx, names, part)
     where = origin(names.home[0], home_port(ctx)) if names.home else "no name"
     what = f"{where}, {len(sites)} services behind it"
-    return Outcome(part, [Decision("gateway", what, "gateway_enabled", "gateway.on")], [*found, *wrong, *_services(ctx), *_numbers(ctx)])
+    return Outcome(
+        part, [Decision("gateway", what, "gateway_enabled", "gateway.on")], [*found, *wrong, *_services(ctx), *_numbers(ctx)]
+    )
 
 
 def offers(ctx: Context) -> list[Service]:

@@ -89,7 +89,11 @@ def _wrong(ctx: Context, names: Names) -> list[Finding]:
 
 def _acme(ctx: Context, names: Names) -> list[str]:
     """Why no authority that speaks ACME would sign: it comes to port 443 (RFC 8737), and its directory is https (RFC 8555)."""
-    email, url, number = str(ctx.wishes["gateway_acme_email"]), str(ctx.wishes["gateway_acme_url"]), ctx.wishes["gateway_port"]
+    email, url, number = (
+        str(ctx.wishes["gateway_acme_email"]),
+        str(ctx.wishes["gateway_acme_url"]),
+        ctx.wishes["gateway_port"],
+    )
     if not email:
         return ["gateway_acme_url is given without gateway_acme_email"] if url else []
     odd = [name for name in names.all if is_address(name) or "." not in name]

@@ -18,7 +18,10 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+# Name, password, where to go next: nothing is uploaded.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20
+FILE_UPLOAD_HANDLERS: list[str] = []
 
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "axes", "gateway_login"]
 MIDDLEWARE = [
@@ -77,6 +80,7 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = None
 AXES_FAILURE_LIMIT = _GATEWAY.attempts
 AXES_COOLOFF_TIME = timedelta(minutes=_GATEWAY.pause_minutes)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_HANDLER = "gateway_login.guessing.Handler"
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_CLIENT_IP_CALLABLE = "gateway_login.accounts.address"

@@ -95,6 +95,27 @@ def test_who_guesses_waits_even_with_the_right_password_and_nobody_else_does(cli
     assert log_in(client).status_code == 302
 
 
+def test_who_tries_many_names_waits_with_every_name_and_other_addresses_do_not(client: Any) -> None:
+    for number in range(29):
+        assert log_in(client, f"name{number}", "guess").status_code == 200
+    assert log_in(client, "one-more", "guess").status_code == 429
+    assert log_in(client).status_code == 429
+    client.defaults["HTTP_X_FORWARDED_FOR"] = "198.51.100.10"
+    assert log_in(client).status_code == 302
+
+
+def test_a_login_does_not_pay_for_what_its_address_tried_with_other_names(client: Any) -> None:
+    for number in range(29):
+        log_in(client, f"name{number}", "guess")
+    assert log_in(client).status_code == 302
+    client.logout()
+    assert log_in(client, "one-more", "guess").status_code == 429
+
+
+def test_a_form_is_small(client: Any) -> None:
+    assert log_in(client, next="x" * 20_000).status_code == 400
+
+
 def test_after_the_pause_the_right_password_counts_again(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from datetime import timedelta
 

@@ -94,12 +94,27 @@ def test_cookies_of_services_go_over_tls_alone(title: str, sent: str, kept: str)
     assert sent == kept
 
 
+def test_a_form_is_whole_and_small_before_the_login_service_hears_of_it() -> None:
+    """Its threads answer for every request to a service, too: a stranger's slow form must hold none of them."""
+    home = block(rendered(), "The front page and the login.")
+    assert re.search(
+        r"request_body \{\s+max_size 64KB\s+read_timeout 10s\s+\}\s+reverse_proxy \S+ \{\s+request_buffers 64KB", home
+    )
+
+
 def test_no_log_has_what_opens_a_service() -> None:
     """Errors go to the default log, requests to that of their site: both leave out the same."""
     text = rendered()
     logs = re.findall(r"\tlog [^{]*\{\n(.*?)\n\t\}", text, re.DOTALL)
     assert len(logs) == 2
-    left_out = ["uri query", "replace token", "replace next", "headers>Referer", "headers>X-Gateway-Key", "resp_headers>Location"]
+    left_out = [
+        "uri query",
+        "replace token",
+        "replace next",
+        "headers>Referer",
+        "headers>X-Gateway-Key",
+        "resp_headers>Location",
+    ]
     for log in logs:
         assert [one for one in left_out if one not in log] == []
 
