@@ -88,7 +88,7 @@ def _wrong(ctx: Context, names: Names) -> list[Finding]:
 
 
 def _acme(ctx: Context, names: Names) -> list[str]:
-    """Why no authority that speaks ACME would sign: it comes to port 443 (RFC 8737), and its directory is https (RFC 8555)."""
+    """Why no authority that speaks ACME would sign: it comes to port 443 (RFC 8737), its directory is https (RFC 8555)."""
     email, url, number = (
         str(ctx.wishes["gateway_acme_email"]),
         str(ctx.wishes["gateway_acme_url"]),
