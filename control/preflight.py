@@ -8,7 +8,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from control import findings, given_secrets, planner, preflight_models, repository_keys, seals, support
+from control import (
+    findings,
+    given_secrets,
+    planner,
+    preflight_models,
+    preflight_secrets,
+    repository_keys,
+    seals,
+    support,
+)
 from control.findings import Finding
 from control.wishes import Problem, problems
 
@@ -89,7 +98,7 @@ def examine(
     :param given: the variables Ansible has for the host, by name: where a misspelt one shows.
     :param acting: whether roles run afterwards: then a person has to have agreed to what cannot be taken back easily.
     :param secrets: those of services that the site gives, by service and name: for the host alone.
-    :param renewed: names of secrets that are to be new, by service: then the services are all that is due.
+    :param renewed: names of secrets that are to be new, by service: then the roles that these concern are all that is due.
     :param models: language models that the run is about, whatever the site wants.
     """
     result = Examination(host, models=list(models))
@@ -159,15 +168,18 @@ def _compare_secrets(
 
 
 def _renew(result: Examination, secrets: Mapping[str, Any], renewed: Mapping[str, Sequence[str]]) -> None:
-    """The services are due, and nothing else; what cannot be new is told."""
-    planned = {one["service"] for one in (result.plan["roles"].get("services") or {}).get("containers") or []}
+    """The roles that the secrets concern are due, and no other; what cannot be new is told."""
     for service, names in renewed.items():
-        if service not in planned or "services" not in (result.snapshot.get("seals") or {}):
+        role = preflight_secrets.role_of(result.plan, service)
+        if role is None or role not in (result.snapshot.get("seals") or {}):
             result.findings.append(findings.make("GH-SERVICE-ABSENT", result.host, f"{service} does not run here"))
+        else:
+            result.findings += preflight_secrets.unknown(result.host, result.plan, service, names)
         given = [name for name in names if name in secrets.get(service, {})]
         for name in (one for one in given if f"{service}/{one}" not in result.differing):
             result.findings.append(findings.make("GH-SECRET-GIVEN", result.host, f"{service} {name}"))
-    result.due = {} if result.refused else {"services": "new secrets"}
+    asked = [f"{service}/{name}" for service, names in renewed.items() for name in names]
+    result.due = {} if result.refused else dict.fromkeys(preflight_secrets.concerned(result.plan, asked), "new secrets")
 
 
 def _ask_host(result: Examination, wishes: dict[str, Any], look: Look, authorities: list[str]) -> None:

@@ -82,6 +82,7 @@ def rotate(
     Examples:
       ./gpuhost services rotate gpu01 jupyter --site lab
       ./gpuhost services.rotate gpu01 anythingllm JWT_SECRET
+      ./gpuhost services.rotate gpu01 gateway alice.password
     """
     from control.commands.common import Target
     from control.commands.secrets import Renewed
