@@ -148,7 +148,8 @@ def _decide(result: Examination, wishes: dict[str, Any]) -> None:
     # What drifted is a fact about the host, whether or not its plan can be carried out.
     result.drift, result.due = seals.drifted(sealed), {}
     if not result.refused:
-        also = {"services": f"the site gives other secrets: {', '.join(result.differing)}"} if result.differing else {}
+        others = preflight_secrets.concerned(result.plan, result.differing)
+        also = {role: f"the site gives other secrets: {', '.join(names)}" for role, names in others.items()}
         result.due = seals.due(result.plan, sealed, wishes, full=wishes["preflight_full"], also=also)
 
 
@@ -156,7 +157,7 @@ def _compare_secrets(
     result: Examination, wishes: dict[str, Any], look: Look, secrets: Mapping[str, Any], renewed: Mapping[str, Sequence[str]]
 ) -> None:
     """The host says which of the site's secrets it has otherwise: nobody else knows both."""
-    services = given_secrets.of_containers((result.plan["roles"].get("services") or {}).get("containers") or [])
+    services = given_secrets.of_containers(preflight_secrets.containers(result.plan))
     if not services:
         return
     said = look("gpuhost_secrets", {"state": "compared", "services": services, "given": secrets})

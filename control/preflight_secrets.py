@@ -15,9 +15,9 @@ ROLES = ("services", "gateway")
 EVERY = "*"
 
 
-def containers(plan: dict[str, Any], role: str) -> list[dict[str, Any]]:
-    """The containers of one role; none where the plan has no such role."""
-    return list((plan["roles"].get(role) or {}).get("containers") or [])
+def containers(plan: dict[str, Any], *of: str) -> list[dict[str, Any]]:
+    """The containers of some of these roles, or of all of them; none where the plan has no such role."""
+    return [one for role in of or ROLES for one in (plan["roles"].get(role) or {}).get("containers") or []]
 
 
 def role_of(plan: dict[str, Any], service: str) -> str | None:
@@ -34,7 +34,7 @@ def concerned(plan: dict[str, Any], names: Sequence[str]) -> dict[str, list[str]
 
 def unknown(host: str, plan: dict[str, Any], service: str, names: Sequence[str]) -> list[Finding]:
     """A finding for each name that no secret of the service has on this host."""
-    own = [one for role in ROLES for one in containers(plan, role) if one["service"] == service]
+    own = [one for one in containers(plan) if one["service"] == service]
     rows = [row for one in own for row in [*one["secrets"], *(one["env_file"] or {}).get("secrets", [])]]
     known = [row["name"] for row in rows]
     return [

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from control import given_secrets, preflight
-from tests.unit.control.test_preflight import Sealed, ids
+from control import given_secrets, preflight, roles
+from tests.unit.control.test_preflight import Sealed, as_sealed, ids
 from tests.unit.planner.conftest import wishes
 
 ALICE = {"gateway_enabled": True, "gateway_users": [{"name": "alice"}]}
@@ -53,3 +53,36 @@ def test_a_password_that_is_not_on_the_host_is_not_said_to_be_new(name: str, use
     result = Door().renew("gateway", name, gateway_users=users)
     assert (ids(result), result.due) == (["GH-INPUT-UNKNOWN-SECRET"], {})
     assert "alice.key" in result.findings[-1].seen
+
+
+def test_a_password_that_the_site_changed_makes_the_gateway_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_sealed(monkeypatch)
+    host = Door(["gateway/alice.password"], sealed=roles.ROLES)
+    result = host.give({"gateway": {"alice.password": "planted-by-the-site"}})
+    assert list(result.due) == ["gateway", "verify"]
+    assert result.due["gateway"] == "the site gives other secrets: gateway/alice.password"
+    (asked,) = [one for one in host.asked if one["module"] == "gpuhost_secrets"]
+    rows = {one["service"]: one["secrets"] for one in asked["services"]}
+    assert "alice.password" in [row["name"] for row in rows["gateway"]]
+
+
+def test_a_password_as_the_site_gives_it_leaves_the_host_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_sealed(monkeypatch)
+    host = Door(sealed=roles.ROLES)
+    assert host.give({"gateway": {"alice.password": "planted-by-the-site"}}).due == {}
+
+
+def test_a_password_is_compared_where_no_service_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_sealed(monkeypatch)
+    host = Door(["gateway/alice.password"], sealed=roles.ROLES)
+    result = host.give({"gateway": {"alice.password": "planted-by-the-site"}}, services_enabled=[])
+    assert list(result.due) == ["gateway", "verify"]
+
+
+def test_a_new_one_is_the_site_s_to_give_where_it_gives_it() -> None:
+    given = {"gateway": {"alice.password": "planted-by-the-site"}}
+    for differing, refused in (([], ["GH-SECRET-GIVEN"]), (["gateway/alice.password"], [])):
+        host = Door(differing)
+        wished = wishes(**ALICE, services_secrets=given_secrets.shape(given))
+        result = preflight.examine("gpu01", wished, host.look, {}, secrets=given, renewed={"gateway": ["alice.password"]})
+        assert ids(result) == refused
