@@ -26,8 +26,12 @@ def role_of(plan: dict[str, Any], service: str) -> str | None:
 
 
 def concerned(plan: dict[str, Any], names: Sequence[str]) -> dict[str, list[str]]:
-    """Roles that have to run when these secrets (``service/name``) are others, in order, each with those of its own."""
-    wanted = {role: _services(plan, role) for role in ROLES}
+    """Roles that have to run when these secrets (``service/name``) are others, in order, each with those that it uses.
+
+    The gateway has some of its own, and shows services theirs in its users' place.
+    """
+    shown = {one["service"] for one in (plan["roles"].get("gateway") or {}).get("credentials") or []}
+    wanted = {"services": _services(plan, "services"), "gateway": _services(plan, "gateway") | shown}
     found = {role: [one for one in names if one.partition("/")[0] in services] for role, services in wanted.items()}
     return {role: own for role, own in found.items() if own}
 

@@ -86,3 +86,26 @@ def test_a_new_one_is_the_site_s_to_give_where_it_gives_it() -> None:
         wished = wishes(**ALICE, services_secrets=given_secrets.shape(given))
         result = preflight.examine("gpu01", wished, host.look, {}, secrets=given, renewed={"gateway": ["alice.password"]})
         assert ids(result) == refused
+
+
+JUPYTER = {"jupyter": {"token": "planted-by-the-site"}}
+
+
+def test_a_token_that_the_gateway_shows_a_service_makes_both_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the gateway would go on showing the one before it, and nobody would get in."""
+    as_sealed(monkeypatch)
+    result = Door(["jupyter/token"], sealed=roles.ROLES).give(JUPYTER)
+    assert list(result.due) == ["services", "gateway", "verify"]
+    assert result.due["gateway"] == "the site gives other secrets: jupyter/token"
+    assert Door().renew("jupyter", "token").due == {"services": "new secrets", "gateway": "new secrets"}
+
+
+def test_a_secret_that_the_gateway_does_not_show_is_the_services_matter_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_sealed(monkeypatch)
+    given = {"anythingllm": {"JWT_SECRET": "planted-by-the-site"}}
+    result = Door(["anythingllm/JWT_SECRET"], sealed=roles.ROLES).give(given)
+    assert list(result.due) == ["services", "verify"]
+    assert Door().renew("anythingllm", "JWT_SECRET").due == {"services": "new secrets"}
+    # Behind no door, or not behind this one.
+    for wished in ({"gateway_enabled": False}, {"gateway_services": ["ollama"]}):
+        assert Door().renew("jupyter", "token", **wished).due == {"services": "new secrets"}
