@@ -179,10 +179,14 @@ class OpenAi(Part):
 
 
 class Credential(Part):
-    """What the gateway shows a service for its users, in Authorization: a scheme, and one of the row's secrets."""
+    """What the gateway shows a service for its users, in Authorization: a scheme, and one of the row's secrets.
+
+    ``opens``: a page that comes with nothing else; health pages come without it.
+    """
 
     scheme: str
     secret: str
+    opens: UrlPath
 
 
 class Gateway(Part):

@@ -47,9 +47,10 @@ def gateway(ctx: Context) -> dict[str, Any] | None:
 
 
 def _site(ctx: Context, site: dict[str, Any]) -> dict[str, Any]:
-    """What is asked of one service: its health page, and of what is closed one path each."""
+    """What is asked of one service: a page that its secret opens or its health page, and of what is closed one path each."""
     row = ctx.table.service(site["service"])
     shut = [path for path in site["closed"] if not path.endswith("/*")]
     # Where only some paths are open, one that nobody has stands for all others.
     closed = [*shut, *(["/gpuhost-is-closed"] if site["only"] else [])]
-    return {"service": site["service"], "origin": site["origins"][0], "path": row.health.path, "closed": closed}
+    path = row.gateway.credential.opens if row.gateway.credential else row.health.path
+    return {"service": site["service"], "origin": site["origins"][0], "path": path, "closed": closed}

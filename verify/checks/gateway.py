@@ -17,6 +17,8 @@ SECONDS = 10
 HTTPS = 443
 #: Names that no host has (RFC 2606).
 FOREIGN = "rebound.example"
+#: How gateway and services answer whom they do not know.
+REFUSALS = (401, 403)
 KEY_HEADER = "X-Gateway-Key"
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -197,7 +199,10 @@ def _site(site: Mapping[str, Any], saw: Mapping[str, Any]) -> list[Result]:
             wanted="HTTP 200",
             why=f"With a user's key {site['origin']}{site['path']} answers {_said(known)}: nobody can use {name} from the "
             "network.",
-            next="docker logs --tail 50 gpuhost-gateway",
+            # A secret of the service that became another one behind the gateway's back.
+            next="Run `gpuhost up --full`: it shows the gateway every secret and key as they are now."
+            if known["status"] in REFUSALS
+            else "docker logs --tail 50 gpuhost-gateway",
             needs=(*_RUNS, f"containers.{name}.running", f"services.{name}.answers"),
         ),
     ]

@@ -137,7 +137,7 @@ EXPECTED: dict[str, Any] = {
         "containers": [gateway_container("gateway", ["0.0.0.0:443", "[::]:443"]), gateway_container("gateway-login", [])],
         "sites": [
             gateway_site("anythingllm", 13001, "/api/ping", "/api/env-dump"),
-            gateway_site("jupyter", 18888, "/api"),
+            gateway_site("jupyter", 18888, "/api/status"),
             gateway_site("ollama", 21434, "/api/version", "/api/pull"),
         ],
     },

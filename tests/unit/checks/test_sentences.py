@@ -445,6 +445,13 @@ ROWS: list[tuple[str, Change, str, str, str]] = [
     ),
     (
         "gateway",
+        put("gateway", "services", "jupyter", "known", "status", 403),
+        "gateway.jupyter.opens",
+        "18888/api/status answers HTTP 403: nobody can use jupyter from the network",
+        "gpuhost up --full",
+    ),
+    (
+        "gateway",
         put("gateway", "services", "jupyter", "known", "status", 502),
         "gateway.jupyter.opens",
         "answers HTTP 502: nobody can use jupyter from the network",

@@ -190,9 +190,19 @@ def test_the_checks_know_how_to_find_the_door_and_by_whose_key(make: Make) -> No
     door = make(RX6600, gateway_enabled=True, gateway_users=users).roles["verify"]["expected"]["gateway"]
     assert door["key"] == "/etc/gpuhost/secrets/gateway/alice.key"
     assert door["ca"] == "/srv/gpuhost/gateway/caddy/caddy/pki/authorities/local/root.crt"
-    assert {one["service"]: one["path"] for one in door["sites"]}["jupyter"] == "/api"
+    assert {one["service"]: one["path"] for one in door["sites"]}["anythingllm"] == "/api/ping"
     assert door["containers"][1]["published"][:2] == ["0.0.0.0:443", "[::]:443"]
     assert make(RX6600).roles["verify"]["expected"]["gateway"] is None
+
+
+def test_the_checks_ask_for_what_only_the_service_s_own_secret_opens(make: Make) -> None:
+    """Health pages answer everybody: they would come with any secret that the gateway shows in its users' place."""
+    plan = make(RX6600, gateway_enabled=True, services_enabled=["jupyter", "llamacpp", "ollama"])
+    asked = {one["service"]: one["path"] for one in plan.roles["verify"]["expected"]["gateway"]["sites"]}
+    assert asked == {"jupyter": "/api/status", "llamacpp": "/v1/models", "ollama": "/api/version"}
+    health = {one["name"]: one["health"]["path"] for one in plan.roles["verify"]["expected"]["services"]}
+    for one in plan.roles["gateway"]["credentials"]:
+        assert asked[one["service"]] != health[one["service"]]
 
 
 def test_a_host_that_tells_no_address_needs_names(make: Make) -> None:
