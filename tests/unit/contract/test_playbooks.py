@@ -37,3 +37,12 @@ def test_new_secrets_run_the_roles_that_they_concern_and_no_other(due: list[str]
 @pytest.mark.parametrize("gateway", [True, False])
 def test_a_role_that_is_due_runs_once_and_no_other(role: str, gateway: bool) -> None:
     assert runs("site", [role], gateway) == [role]
+
+
+def test_a_door_that_is_wanted_no_more_is_closed_before_anything_that_may_fail() -> None:
+    """Else a service that does not start would leave the port open; and its network would be held by the proxy."""
+    assert runs("site", list(roles.ROLES), gateway=False)[:3] == ["sources", "container_engine", "gateway"]
+
+
+def test_all_roles_run_in_their_order_and_a_door_that_is_wanted_opens_once_the_services_run() -> None:
+    assert runs("site", list(roles.ROLES), gateway=True) == list(roles.ROLES)

@@ -195,10 +195,3 @@ def test_a_footprint_lists_things_of_known_kinds_with_their_fields(role: str) ->
         assert item.get("kind") in required, item
         assert required[item["kind"]] <= set(item), item
         assert set(item) <= required[item["kind"]] | {"kind", "each", "items", "data", "content", "preset"}, item
-
-
-def test_site_yml_runs_the_roles_in_their_order() -> None:
-    text = (ROLES_DIR.parent / "playbooks" / "site.yml").read_text(encoding="utf-8")
-    positions = [re.search(rf"\b{role}\b", text) for role in EVERY_ROLE]
-    named = [match.start() for match in positions if match]
-    assert named == sorted(named)
