@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from control.planner import gateway, gatewayaddresses
 from control.planner.containers import PREFIX_OF_NAMES, host_port
+from control.planner.gatewaycontainers import HEALTH_PORT
 from control.planner.model import Context, Outcome
 from control.planner.services import enabled
 
@@ -33,8 +34,9 @@ class Listener:
 def decide(ctx: Context) -> Outcome:
     """Only findings: the ports themselves stand in the parts of the services and the gateway."""
     bind = str(ctx.wishes["services_bind_address"])
-    wanted = [*_services(ctx, bind), *_gateway(ctx)]
-    return Outcome({}, findings=[*_address(ctx, bind), *_unusable(ctx, wanted), *_taken(ctx, wanted)])
+    door = _gateway(ctx)
+    wanted = [*_services(ctx, bind), *door]
+    return Outcome({}, findings=[*_address(ctx, bind), *_unusable(ctx, wanted), *_inside(ctx, door), *_taken(ctx, wanted)])
 
 
 def _services(ctx: Context, bind: str) -> list[Listener]:
@@ -81,6 +83,15 @@ def _unusable(ctx: Context, wanted: Sequence[Listener]) -> list[Finding]:
         if len(sharing) > 1:
             found.append(ctx.finding("GH-INPUT-PORT", f"{' and '.join(sharing)} are both to have port {port}"))
     return found
+
+
+def _inside(ctx: Context, door: Sequence[Listener]) -> list[Finding]:
+    """The proxy listens inside of its container on the ports that it has outside, and on one more."""
+    return [
+        ctx.finding("GH-INPUT-PORT", f"{one.name} and the gateway's own health check are both to have port {HEALTH_PORT}")
+        for one in door
+        if one.port == HEALTH_PORT
+    ]
 
 
 def _taken(ctx: Context, wanted: Sequence[Listener]) -> list[Finding]:

@@ -145,6 +145,8 @@ def test_a_hash_that_the_site_gives_is_in_no_plan_and_no_password_is_made(make: 
         ({"gateway_users": [{"name": "ada", "password_hash": "md5-of-it"}]}, "GH-INPUT-GATEWAY", "password_hash"),
         ({"gateway_port": 0}, "GH-INPUT-PORT", "the gateway"),
         ({"gateway_ports": {"jupyter": 443}}, "GH-INPUT-PORT", "both"),
+        ({"gateway_ports": {"jupyter": 8099}}, "GH-INPUT-PORT", "jupyter behind the gateway and the gateway's own health"),
+        ({"gateway_port": 8099, "gateway_domain": "gpu01.example.org"}, "GH-INPUT-PORT", "the gateway's own health"),
         ({"gateway_ports": {"jupyter": 11434}}, "GH-INPUT-PORT", "ollama and jupyter behind the gateway"),
     ],
 )
@@ -158,6 +160,16 @@ def test_a_door_that_cannot_be_is_refused(make: Make, wishes: Any, finding: str,
 def test_a_public_authority_signs_for_a_door_on_its_port(make: Make) -> None:
     plan = make(RX6600, gateway_enabled=True, gateway_acme_url="https://ca.example.org:14000/dir", **PUBLIC)
     assert ids(plan, "refuse") == []
+
+
+def test_a_port_that_only_the_proxy_itself_uses_is_free_on_the_host(make: Make) -> None:
+    def taken(host: dict[str, Any]) -> None:
+        row = {"address": "0.0.0.0", "port": 8099, "proto": "tcp", "process": "nginx", "pid": 9, "container": None}
+        host["ports"].append(row)
+
+    assert ids(make(RX6600, taken, gateway_enabled=True), "refuse") == []
+    # Published on 127.0.0.1, and of another container inside.
+    assert ids(make(RX6600, gateway_enabled=True, services_ports={"jupyter": 8099}), "refuse") == []
 
 
 def test_a_port_of_the_door_that_somebody_holds_is_refused_with_the_setting_that_moves_it(make: Make) -> None:
