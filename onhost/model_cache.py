@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import files, library, model_records, paths, peer_keys
+from . import files, library, model_records, paths, peer_keys, process
 from .finding import FindingError
 from .ollama import Ollama, OllamaError
 
@@ -121,10 +121,9 @@ def _start(owner: os.stat_result, address: str, port: int) -> None:
     own = str(folder())
     properties = {
         "WorkingDirectory": str(paths.library()),
-        "User": str(owner.st_uid),
-        "Group": str(owner.st_gid),
         "NoNewPrivileges": "yes",
-        "CapabilityBoundingSet": "",
+        # What it takes to become the owner; nothing of it is left then.
+        "CapabilityBoundingSet": "CAP_SETUID CAP_SETGID CAP_SETPCAP",
         "ProtectSystem": "strict",
         "ProtectHome": "yes",
         "PrivateTmp": "yes",
@@ -141,18 +140,22 @@ def _start(owner: os.stat_result, address: str, port: int) -> None:
     ]
     argv += [f"--property={name}={value}" for name, value in properties.items()]
     argv += ["--setenv=PYTHONDONTWRITEBYTECODE=1", "--setenv=PYTHONUNBUFFERED=1"]
-    argv += ["/usr/bin/python3", "-m", "onhost.model_server", own]
+    argv += [*process.owned_by(owner), "/usr/bin/python3", "-m", "onhost.model_server", own]
     made = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     if made.returncode:
-        raise FindingError("GH-MODEL-CACHE", f"systemd-run: {made.stderr.strip()}")
+        raise FindingError("GH-MODEL-CACHE", f"systemd-run: {made.stderr.strip()}: {_journal()}")
     deadline = time.monotonic() + START_SECONDS
     while not _listens(address, port):
         if time.monotonic() > deadline or not _running():
-            said = subprocess.run(
-                ["journalctl", "-u", UNIT, "-n", "3", "-o", "cat"], capture_output=True, text=True, timeout=30, check=False
-            ).stdout
-            raise FindingError("GH-MODEL-CACHE", f"it does not listen on {address} port {port}: {said.strip()}")
+            raise FindingError("GH-MODEL-CACHE", f"it does not listen on {address} port {port}: {_journal()}")
         time.sleep(0.1)
+
+
+def _journal() -> str:
+    """The last that systemd and the cache said of it."""
+    asked = ["journalctl", "-u", UNIT, "-n", "3", "-o", "cat"]
+    said = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False).stdout
+    return "; ".join(said.strip().splitlines())
 
 
 def _listens(address: str, port: int) -> bool:

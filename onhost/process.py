@@ -52,6 +52,18 @@ def run(
         return process.wait()
 
 
+def owned_by(owner: os.stat_result) -> list[str]:
+    """What a command begins with that is to run as the owner of a file, with no rights beyond theirs.
+
+    By number: who owns the files of a container has an account in its image, and none on this host. systemd's ``User=``
+    refuses such a number.
+    """
+    if owner.st_uid == os.geteuid():
+        return []
+    as_them = [f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
+    return ["setpriv", *as_them, "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"]
+
+
 def _read_until_exit(process: subprocess.Popen[bytes], streams: dict[int, _Lines]) -> None:
     with selectors.DefaultSelector() as selector:
         for handle in streams:

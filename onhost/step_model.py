@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 import time
@@ -82,7 +81,7 @@ def _copied(spec: Spec, name: str, report: Report, warnings: list[dict[str, str]
     folder = paths.under(spec["folder"])
     owner = folder.stat()
     order = json.dumps({"cache": spec["cache"], "model": name, "folder": str(folder)})
-    code = process.run([*_as(owner), sys.executable, "-m", "onhost.model_copy", order], hear)
+    code = process.run([*process.owned_by(owner), sys.executable, "-m", "onhost.model_copy", order], hear)
     if code == model_copy.EXIT_REFUSED:
         raise FindingError(news["id"], f"{name}: {news['error']}", report.tail())
     digest = str(news.get("digest") or "")
@@ -91,13 +90,6 @@ def _copied(spec: Spec, name: str, report: Report, warnings: list[dict[str, str]
     said = news.get("error") or f"it was copied, and Ollama does not list it (exit status {code})"
     warnings.append({"id": "GH-MODEL-CACHE", "seen": f"{name} from {spec['cache']['host']}: {said}"})
     return ""
-
-
-def _as(owner: os.stat_result) -> list[str]:
-    """What a command begins with that is to run as somebody else, with no rights beyond theirs."""
-    if owner.st_uid == os.geteuid():
-        return []
-    return ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups", "--no-new-privs", "--"]
 
 
 class _Pull:

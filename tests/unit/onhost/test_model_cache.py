@@ -6,6 +6,7 @@ import json
 import os
 import ssl
 import stat
+import subprocess
 import threading
 import time
 import urllib.error
@@ -17,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from onhost import model_cache, model_copy, model_records, model_server, paths, peer_keys, step_model
+from onhost import model_cache, model_copy, model_records, model_server, paths, peer_keys, process, step_model
 from onhost.finding import FindingError
 from onhost.report import Report
 from tests.unit.models.parts import digest, keep, model
@@ -258,10 +259,21 @@ def test_a_cache_that_lies_is_the_end_and_no_registry_is_asked(cache: Cache, oll
     assert ollama.asked_for("/api/pull") == []
 
 
-def test_a_copy_runs_as_the_owner_of_the_folder_and_with_no_more_rights() -> None:
+def test_a_copy_and_the_cache_run_as_the_owner_of_the_folder_and_with_no_more_rights() -> None:
     there = os.stat_result((0o755, 0, 0, 0, 11434, 11435, 0, 0, 0, 0))
-    assert step_model._as(there)[:3] == ["setpriv", "--reuid=11434", "--regid=11435"]
-    assert "--no-new-privs" in step_model._as(there)
+    printed = subprocess.run(
+        [*process.owned_by(there), "cat", "/proc/self/status"], capture_output=True, text=True, check=True
+    ).stdout
+    status = dict(line.split(":\t", 1) for line in printed.splitlines() if ":\t" in line)
+    assert status["Uid"].split() == ["11434"] * 4
+    assert status["Gid"].split() == ["11435"] * 4
+    assert status["Groups"].split() == []
+    assert {int(status[f"Cap{which}"], 16) for which in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {0}
+    assert status["NoNewPrivs"] == "1"
+
+
+def test_who_owns_the_folder_already_needs_nobody_else() -> None:
+    assert process.owned_by(os.stat_result((0o755, 0, 0, 0, os.geteuid(), 0, 0, 0, 0, 0))) == []
 
 
 def test_a_key_is_made_once_stays_private_and_is_renewed(tmp_path: Path) -> None:

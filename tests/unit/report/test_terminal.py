@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 
 from control import report
-from control.report import terminal
+from control.report import terminal, words
 from control.report.model import HostReport, RunReport
 from tests.unit.report import run_folder
+from verify.checks import AREAS
 from verify.result import Result
 
 
@@ -50,6 +51,10 @@ def test_the_terminal_says_what_is_otherwise_than_before(site_report: RunReport)
 def test_the_curve_of_an_endurance_is_not_printed_as_numbers(site_report: RunReport) -> None:
     assert "'s'" not in printed(site_report)
     assert "series" not in printed(site_report)
+
+
+def test_each_area_of_the_checks_has_its_words() -> None:
+    assert set(words.AREAS) == set(AREAS)
 
 
 def test_without_a_terminal_the_text_is_plain(loaded: RunReport) -> None:

@@ -210,6 +210,17 @@ def test_two_pulls_at_once_fetch_once_and_both_see_the_end(client: Client, sourc
     assert len(ranges(source)) == 1
 
 
+def test_a_model_that_was_here_before_comes_anew_from_its_first_byte(client: Client) -> None:
+    def came() -> list[int]:
+        lines = client.post("/api/pull", model=MODEL)[1]
+        return [line.get("completed", 0) for line in lines if line.get("total") == len(WEIGHTS)]
+
+    first = came()
+    assert first[0] == 0
+    assert client.ask("DELETE", "/api/delete", {"model": MODEL})[0].status == 200
+    assert came() == first
+
+
 def test_an_unknown_model_cannot_be_pulled(client: Client) -> None:
     error = {"error": "pull model manifest: file does not exist"}
     assert client.post("/api/pull", model="nope") == (200, [{"status": "pulling manifest"}, error])

@@ -215,6 +215,7 @@ class Store:
                         self._completed[digest] = completed
                         yield completed
             finally:
+                self._completed.pop(digest, None)
                 self._locks[digest].release()
         yield total
 
