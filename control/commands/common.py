@@ -74,9 +74,10 @@ def guarded(action: Callable[[], int], as_json: bool) -> int:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """One JSON document on standard output, and nothing else there."""
+    """One JSON document on standard output, and nothing else there; a program that reads it gets it now."""
     json.dump(document, sys.stdout, indent=1, default=str)
     sys.stdout.write("\n")
+    sys.stdout.flush()
 
 
 def outcome(finished: run.Run) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def test_what_is_published_on_loopback_stays_there_whatever_the_engine(fleet: Fl
 def test_the_run_proves_the_door(door: Door) -> None:
     results = json.loads((ROOT / door.up.document["report"]["json"]).read_text())
     text = json.dumps(results)
-    assert '"fail"' not in text
+    assert results["hosts"][door.host.name]["counts"]["fail"] == 0
     for check in ("gateway.certificate", "gateway.ollama.closed", "gateway.jupyter.refuses", "exposure.network.listeners"):
         assert check in text
 
@@ -307,7 +307,7 @@ def test_a_document_goes_up_to_anythingllm_as_its_api_documents(door: Door) -> N
     base = door.site("anythingllm")
     person = door.log_in()
     settings = door.host.run("cat /srv/gpuhost/anythingllm/.env")
-    password = re.search(r"^AUTH_TOKEN=.?([^'\"\n]+)", settings, re.MULTILINE)
+    password = re.search(r"^AUTH_TOKEN=['\"]?([^'\"\n]+)", settings, re.MULTILINE)
     assert password
     own = {"Origin": base}
     token = person.post(f"{base}/api/request-token", json={"password": password[1]}, headers=own, timeout=30).json()["token"]
@@ -456,7 +456,7 @@ def test_a_person_chats_in_open_webui_with_llama_cpp_word_by_word(door: Door, tm
         page.click("#send-message-button")
         complete = _until_complete(page, frames)
         page.wait_for_function("window.grown.length > 0")
-        parts = [said for said in frames if "chat:completion" in said and not COMPLETE.search(said)]
+        parts = [said for said in frames if "response.output_text.delta" in said]
         assert len(parts) > 5, frames
         assert len(page.evaluate("window.grown")) > 1, (page.evaluate("window.grown"), complete)
         page.screenshot(path=str(shots() / "gateway-open-webui.png"))
@@ -525,14 +525,14 @@ def test_every_container_is_confined(door: Door) -> None:
         "mknod /tmp/disk b 8 0",
         "chroot / true",
         "cat /dev/mem",
-        "sh -c 'echo 1 > /proc/sys/kernel/sysrq'",
+        "sh -c 'echo x > /proc/sys/kernel/core_pattern'",
     ],
 )
 def test_what_would_lead_out_of_a_container_is_refused_in_each(door: Door, attempt: str) -> None:
     for name in door.host.run("docker ps --format '{{.Names}}'").split():
         done = door.host.run(f"docker exec {name} {attempt} > /tmp/said 2>&1; echo $?; cat /tmp/said").split("\n", 1)
         assert done[0] not in ("0", "127"), (name, attempt, done[1])
-        assert re.search(r"not permitted|denied|No such|read-only", done[1], re.IGNORECASE), (name, attempt, done[1])
+        assert re.search(r"not permitted|denied|must be superuser|No such|read-only", done[1], re.IGNORECASE), (name, attempt, done[1])
 
 
 def test_no_container_has_a_device_that_is_not_planned_for_it(door: Door) -> None:
