@@ -18,11 +18,16 @@ MARKERS = ("lab", "vm", "gpu", "torch")
 
 
 def pytest_command(
-    include: Iterable[str] = (), expression: str = "", durations: bool = False, paths: Sequence[str] = ()
+    include: Iterable[str] = (),
+    expression: str = "",
+    durations: bool = False,
+    paths: Sequence[str] = (),
+    jobs: int = 1,
 ) -> list[str]:
     """The command that runs the unit tests and those with a marker in ``include``.
 
-    Unit tests alone run on every core. Tests of the lab share hosts and run one after the other.
+    Unit tests alone run on every core. Tests of the lab share hosts and run one after the other; with ``jobs`` the others
+    run beside them, in as many processes less one.
     """
     left_out = [marker for marker in MARKERS if marker not in set(include)]
     command = [
@@ -34,6 +39,9 @@ def pytest_command(
     ]
     if len(left_out) == len(MARKERS):
         command += ["-q", "--numprocesses", "auto", "--dist", "loadfile"]
+    elif jobs > 1:
+        # In the order in which they are found: the tests on hosts take the longest, and are among the first.
+        command += ["--numprocesses", str(jobs), "--dist", "loadfile", "--no-loadscope-reorder"]
     if expression:
         command += ["-k", expression]
     if durations:

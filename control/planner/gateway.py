@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from control.planner import guard, native, services
 from control.planner.containers import aliases, literal, secret_path
 from control.planner.gatewayaddresses import home_port, offered, origin, own_names, port
-from control.planner.gatewaycontainers import LOGIN_ADDRESS, containers, images
-from control.planner.gatewaynames import Names, decide_names
+from control.planner.gatewaycontainers import HEALTH_PORT, LOGIN_ADDRESS, containers, images
+from control.planner.gatewaynames import Names, bound, decide_names
 from control.planner.gatewayusers import decide_users
 from control.planner.model import Context, Decision, Outcome
 
@@ -22,6 +22,7 @@ NOTHING: dict[str, Any] = {
     "enabled": False, "title": "", "names": [], "default_name": None, "ports": [], "bind": [], "home": None, "sites": [],
     "tls": None, "users": [], "credentials": [], "network": NETWORK, "bridge": BRIDGE, "images": [], "containers": [],
     "login": None, "login_address": None,
+    "health_port": HEALTH_PORT,
 }  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def decide(ctx: Context) -> Outcome:
         "title": title(ctx),
         "names": list(names.all),
         "ports": ports,
-        "bind": [str(one) for one in ctx.wishes["gateway_bind_addresses"]],
+        "bind": list(bound(ctx)),
         "default_name": names.default,
         "home": {"port": home_port(ctx), "origins": [origin(name, home_port(ctx)) for name in names.home]},
         "sites": sites,
@@ -51,6 +52,7 @@ def decide(ctx: Context) -> Outcome:
         "images": images(ctx),
         "containers": [],
         "login_address": LOGIN_ADDRESS,
+        "health_port": HEALTH_PORT,
     }
     part["containers"] = containers(ctx, part)
     part["login"] = _login(ctx, names, part)

@@ -113,6 +113,13 @@ def _silent(ctx: Context, names: Names) -> list[Finding]:
     return [ctx.finding("GH-GATEWAY-ADDRESS", f"{', '.join(others)} besides {names.default}")] if others else []
 
 
+def bound(ctx: Context) -> tuple[str, ...]:
+    """The addresses to listen on. ``::`` is none in a kernel without IPv6: the engine would refuse the container."""
+    listed = tuple(str(one) for one in ctx.wishes["gateway_bind_addresses"])
+    usable = tuple(one for one in listed if one != "::" or ctx.mapping("addresses").get("ipv6") is not False)
+    return usable or listed
+
+
 def _addresses(ctx: Context) -> list[Finding]:
     """Addresses to listen on that are none."""
     listed: list[Any] = list(ctx.wishes["gateway_bind_addresses"])

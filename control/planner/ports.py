@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from control.planner import gateway, gatewayaddresses
 from control.planner.containers import PREFIX_OF_NAMES, host_port
 from control.planner.gatewaycontainers import HEALTH_PORT
+from control.planner.gatewaynames import bound
 from control.planner.model import Context, Outcome
 from control.planner.services import enabled
 
@@ -51,7 +52,7 @@ def _gateway(ctx: Context) -> list[Listener]:
     """The front page and, where services have no names of their own, a port for each."""
     if not ctx.wishes["gateway_enabled"]:
         return []
-    bind, asked = tuple(str(one) for one in ctx.wishes["gateway_bind_addresses"]), ctx.wishes["gateway_ports"]
+    bind, asked = bound(ctx), ctx.wishes["gateway_ports"]
     home = gatewayaddresses.home_port(ctx)
     found = [Listener("the gateway", bind, home, ctx.wishes["gateway_port"], "gateway_port: FREE")]
     if ctx.wishes["gateway_domain"]:

@@ -15,6 +15,7 @@ from invoke import Context, Exit, task
         "torch": "also those with real PyTorch on the processors, fetched once (1 GB; some 5 minutes)",
         "k": "only tests whose name matches this pytest expression",
         "durations": "show the slowest tests",
+        "jobs": "with one of --lab, --vm, --gpu, --torch: so many processes; the tests on hosts keep to one (default: 1)",
     },
 )
 def run_tests(
@@ -25,15 +26,17 @@ def run_tests(
     torch: bool = False,
     k: str = "",
     durations: bool = False,
+    jobs: int = 1,
 ) -> None:
     """Run gpuhost's own tests; options add those that need more.
 
     Alone, it runs those that need nothing but this repository. The last line and the exit code are pytest's.
+    With --jobs, Ctrl-C may end it before the lab's hosts are gone: ./gpuhost lab.down removes them.
 
     Examples:
       ./gpuhost test                      the unit tests, under two minutes
       ./gpuhost test -k seal              those about seals
-      ./gpuhost test --lab --torch --durations    everything that CI runs
+      ./gpuhost test --lab --torch --durations --jobs 2    everything that CI runs
     """
     import os
 
@@ -45,7 +48,7 @@ def run_tests(
     if vm:
         _need_vm()
     asked_for = [name for name, wanted in (("lab", lab), ("vm", vm), ("gpu", gpu), ("torch", torch)) if wanted]
-    command = quality.pytest_command(asked_for, k, durations)
+    command = quality.pytest_command(asked_for, k, durations, jobs=jobs)
     os.chdir(quality.ROOT)
     # In place of this process: Ctrl-C reaches pytest alone, which then takes down the hosts that its tests made.
     os.execv(command[0], command)

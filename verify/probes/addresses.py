@@ -16,10 +16,13 @@ GLOBAL = 0x00
 
 
 def look_addresses(host: Host) -> dict[str, Any]:
-    """``hostname`` and ``addresses``: those that stay, of interfaces that lead outside; the way to the internet first."""
+    """``hostname``, ``ipv6`` (whether the kernel speaks it), and ``addresses``: those that stay, of interfaces that lead
+    outside; the way to the internet first.
+    """
     found = [*_ipv4(host), *_ipv6(host)]
     return {
         "hostname": host.word("/proc/sys/kernel/hostname"),
+        "ipv6": host.word("/proc/net/if_inet6") is not None,
         "addresses": [{"interface": name, "address": address} for name, address in found if not INSIDE.fullmatch(name)],
     }
 

@@ -27,8 +27,9 @@ class Logout(LogoutView):
 
 
 def locked(request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None) -> HttpResponse:
-    """Too many failures: this is said, and nothing was tried."""
-    answer = render(request, "locked.html", status=429)
+    """Too many failures: this is said, and nothing was tried; to a program in its own language."""
+    said = response is not None and response.headers.get("Content-Type") == "application/json"
+    answer = response if response is not None and said else render(request, "locked.html", status=429)
     answer["Retry-After"] = str(gateway().pause_minutes * 60)
     return answer
 

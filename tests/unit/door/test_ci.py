@@ -30,7 +30,7 @@ def test_the_exit_code_is_pytests_then_the_linters_and_the_last_line_is_pytests(
     done = run(tmp_path, DOOR.format(summary=summary, tests=tests, lint=lint, down=0))
     assert (done.returncode, done.stdout.splitlines()[-1]) == (code, summary)
     asked = (tmp_path / "asked").read_text().splitlines()
-    assert asked == ["--list", "lint", "test --lab --torch --durations", "lab.down --engine"]
+    assert asked == ["--list", "lint", "test --lab --torch --durations --jobs 2", "lab.down --engine"]
 
 
 def test_a_lab_that_stays_is_said(tmp_path: Path) -> None:

@@ -83,7 +83,9 @@ def test_a_user_passes_to_what_this_user_may_use(client: Any) -> None:
 def test_guessing_over_the_header_is_slowed_down_as_at_the_page(client: Any) -> None:
     for _ in range(3):
         ask(client, "ollama", authorization=basic("ada", "guess"))
-    assert ask(client, "ollama", authorization=basic("ada", ADA)).status_code == 429
+    locked = ask(client, "ollama", authorization=basic("ada", ADA))
+    assert (locked.status_code, locked["Retry-After"]) == (429, "900")
+    assert locked.json() == {"error": "too many failed logins: wait a little"}
     assert client.post("/login", {"username": "ada", "password": ADA}).status_code == 429
     assert ask(client, "ollama", authorization=f"Bearer {ADA_KEY}").status_code == 204
 

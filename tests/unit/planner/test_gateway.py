@@ -162,6 +162,20 @@ def test_a_public_authority_signs_for_a_door_on_its_port(make: Make) -> None:
     assert ids(plan, "refuse") == []
 
 
+@pytest.mark.parametrize(("asked", "bound"), [(["0.0.0.0", "::"], ["0.0.0.0"]), (["::"], ["::"]), (["::1"], ["::1"])])
+def test_without_ipv6_in_the_kernel_every_address_is_every_one_of_ipv4(
+    make: Make, asked: list[str], bound: list[str]
+) -> None:
+    """Docker refuses a container whose port cannot be bound; who asks for IPv6 alone is told so by it."""
+
+    def without(host: dict[str, Any]) -> None:
+        host["addresses"]["ipv6"] = False
+
+    part = make(RX6600, without, gateway_enabled=True, gateway_bind_addresses=asked).roles["gateway"]
+    assert part["bind"] == bound
+    assert make(RX6600, gateway_enabled=True, gateway_bind_addresses=asked).roles["gateway"]["bind"] == asked
+
+
 def test_a_port_that_only_the_proxy_itself_uses_is_free_on_the_host(make: Make) -> None:
     def taken(host: dict[str, Any]) -> None:
         row = {"address": "0.0.0.0", "port": 8099, "proto": "tcp", "process": "nginx", "pid": 9, "container": None}

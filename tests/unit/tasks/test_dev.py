@@ -14,12 +14,18 @@ from control.exitcodes import ExitCode
 from control.lab import engine
 from control.lab.errors import LabError
 from control.tasks import dev
+from tests.conftest import HostsTogether
 
 UNIT = ["-m", "not lab and not vm and not gpu and not torch", "-q", "--numprocesses", "auto", "--dist", "loadfile"]
 
 COMMANDS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "the unit tests on every core": ({}, UNIT),
     "the lab's tests come on top, one after the other": ({"include": ["lab"]}, ["-m", "not vm and not gpu and not torch"]),
+    "beside the lab's": (
+        {"include": ["lab"], "jobs": 2},
+        ["-m", "not vm and not gpu and not torch", "--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"],
+    ),
+    "the unit tests on every core, whatever is asked": ({"jobs": 2}, UNIT),
     "virtual machines": ({"include": ["vm"]}, ["-m", "not lab and not gpu and not torch"]),
     "everything": ({"include": ["lab", "vm", "gpu", "torch"]}, ["-m", ""]),
     "an expression is one argument": ({"expression": "seal or plan"}, [*UNIT, "-k", "seal or plan"]),
@@ -32,6 +38,13 @@ def test_the_tests_command(name: str) -> None:
     options, expected = COMMANDS[name]
     python = str(quality.BIN / "python")
     assert quality.pytest_command(**options) == [python, "-m", "pytest", *expected]
+
+
+def test_the_tests_on_hosts_are_one_processs_and_the_others_go_by_file() -> None:
+    scheduler = object.__new__(HostsTogether)
+    on_hosts = ("tests/lab/test_1.py::test_a", "tests/lab/test_2.py::test_a[x::y]", "tests/vm/test_1.py::test_b")
+    assert {scheduler._split_scope(one) for one in on_hosts} == {"hosts"}
+    assert scheduler._split_scope("tests/unit/lab/test_1.py::test_a") == "tests/unit/lab/test_1.py"
 
 
 class Replaced(BaseException):

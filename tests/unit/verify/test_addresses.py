@@ -19,6 +19,7 @@ def test_what_stays_and_leads_outside_is_a_name_and_nothing_else(tmp_path: Path)
     host = Builder(tmp_path, DEBIAN12).host
     assert addresses.look_addresses(host) == {
         "hostname": "gpu01",
+        "ipv6": True,
         "addresses": [
             {"interface": "enp5s0", "address": "192.0.2.7"},
             {"interface": "enp5s0", "address": "2001:db8::7"},
@@ -29,7 +30,9 @@ def test_what_stays_and_leads_outside_is_a_name_and_nothing_else(tmp_path: Path)
 def test_a_host_without_ipv6_has_the_others(tmp_path: Path) -> None:
     made = Builder(tmp_path, DEBIAN12)
     (tmp_path / "proc/net/if_inet6").unlink()
-    assert [one["address"] for one in addresses.look_addresses(made.host)["addresses"]] == ["192.0.2.7"]
+    found = addresses.look_addresses(made.host)
+    assert [one["address"] for one in found["addresses"]] == ["192.0.2.7"]
+    assert found["ipv6"] is False
 
 
 def test_routes_are_read_as_the_kernel_prints_them_the_narrowest_first() -> None:
