@@ -153,10 +153,15 @@ class HostService:
         return False
 
     def _up(self) -> bool:
-        return self._state("ActiveState") == "active" and self._state("UnitFileState") == "enabled"
+        """The service and what stands beside it run, and start at boot; what is started on demand may rest."""
+        standing = [name for name, text in self.texts.items() if "[Install]" in text]
+        return all(
+            (self._state("ActiveState", name), self._state("UnitFileState", name)) == ("active", "enabled")
+            for name in standing
+        )
 
-    def _state(self, field: str) -> str:
-        return _run("systemctl", "show", f"--property={field}", "--value", self.name).strip()
+    def _state(self, field: str, unit: str = "") -> str:
+        return _run("systemctl", "show", f"--property={field}", "--value", unit or self.name).strip()
 
     def _text(self, name: str) -> str | None:
         try:

@@ -73,8 +73,9 @@ class Systemd:
             self.restarts += 1
         elif verb == "show":
             broken = "broken" in ((self.root / FOLDER / UNIT).read_text() if (self.root / FOLDER / UNIT).exists() else "")
-            state = "inactive" if UNIT not in self.active else "failed" if broken else "active"
-            fields = {"ActiveState": state, "UnitFileState": "enabled" if UNIT in self.enabled else "disabled"}
+            unit = argv[-1]
+            state = "inactive" if unit not in self.active else "failed" if broken and unit == UNIT else "active"
+            fields = {"ActiveState": state, "UnitFileState": "enabled" if unit in self.enabled else "disabled"}
             return fields.get(argv[2].removeprefix("--property="), "")
         return ""
 
@@ -165,6 +166,16 @@ def test_units_beside_it_come_and_go_with_it(systemd: Systemd, root: Path) -> No
     assert not (root / FOLDER / SOCKET).exists()
     service(systemd, "2", **{SOCKET: "[Socket]\n[Install]\n"}).settle(5)
     assert systemd.enabled == {UNIT, SOCKET}
+
+
+def test_a_unit_beside_it_that_somebody_stopped_runs_again(systemd: Systemd) -> None:
+    """Containers reach the service through it, and the service's own answer says nothing of that."""
+    beside = {SOCKET: "[Socket]\n[Install]\n", "app-bridge.service": "[Service]\n"}
+    service(systemd, "1", **beside).settle(5)
+    assert not service(systemd, "1", **beside).settle(5)
+    systemd.active -= {SOCKET, "app-bridge.service"}
+    assert service(systemd, "1", **beside).settle(5)
+    assert SOCKET in systemd.active
 
 
 def test_it_can_be_stopped_for_another_and_started_again(systemd: Systemd) -> None:
