@@ -75,7 +75,7 @@ def copy(cache: dict[str, Any], name: str, folder: Path) -> Iterator[dict[str, A
 
 def _layer(peer: _Peer, layer: dict[str, Any], blob: Path) -> Iterator[int]:
     """Yield how much of it is here, until all of it is, and is what its digest says."""
-    partial = blob.with_name(f"{blob.name}-gpuhost")
+    partial = blob.with_name(f"{blob.name}{model_store.OUR_PART}")
     partial.parent.mkdir(parents=True, exist_ok=True)
     waits = list(PAUSES)
     while True:

@@ -19,6 +19,8 @@ SYSTEM = "application/vnd.ollama.image.system"
 #: What is loaded: the weights, and what takes memory beside them as they do.
 LOADED = (WEIGHTS, *(f"application/vnd.ollama.image.{kind}" for kind in ("adapter", "draft", "projector", "tensor")))
 DIGEST = "sha256:"
+#: What the name of a blob that is on its way ends in: fetched by Ollama, or copied from another host of the site.
+OLLAMAS_PART, OUR_PART = "-partial", "-gpuhost"
 
 
 class Store:
@@ -56,6 +58,35 @@ class Store:
             return self.blob(layer["digest"]).stat().st_size == layer["size"]
         except (OSError, ValueError):
             return False
+
+    def missing(self, layer: dict[str, Any]) -> int:
+        """How many bytes of the layer are still to come: a fetch that broke off goes on where it was."""
+        if self.has(layer):
+            return 0
+        try:
+            blob = self.blob(layer["digest"])
+        except ValueError:
+            return int(layer["size"])
+        return max(int(layer["size"]) - max(_ollamas_part(blob), _our_part(blob)), 0)
+
+
+def _ollamas_part(blob: Path) -> int:
+    """What Ollama has of a blob. Its file has the full size from the start; how far it came stands in files beside it."""
+    return sum(_completed(path) for path in blob.parent.glob(f"{blob.name}{OLLAMAS_PART}-*"))
+
+
+def _completed(path: Path) -> int:
+    try:
+        return max(int(json.loads(path.read_bytes())["Completed"]), 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def _our_part(blob: Path) -> int:
+    try:
+        return blob.with_name(f"{blob.name}{OUR_PART}").stat().st_size
+    except OSError:
+        return 0
 
 
 def digest(data: bytes) -> str:

@@ -105,19 +105,18 @@ def describe(
     """What a model is made of: `{name, here, digest, size_bytes, missing_bytes, loaded_bytes, family, parameters,
     quantisation, remote, options, head}`.
 
-    `missing_bytes` is what is not in the store yet; `loaded_bytes` what goes into memory; `options` what the model's author
-    set, such as `num_ctx`; `remote` the host that computes a model whose weights are elsewhere, else None; `head` the
-    properties of its file, `{"error": …}` where those are not to be had.
+    `missing_bytes` is what is not in the store yet, nor on its way there; `loaded_bytes` what goes into memory; `options`
+    what the model's author set, such as `num_ctx`; `remote` the host that computes a model whose weights are elsewhere, else
+    None; `head` the properties of its file, `{"error": …}` where those are not to be had.
     """
     layers = model_store.layers(manifest)
-    missing = [layer for layer in layers if not store.has(layer)]
     config = _document(layers[0], read)
     return {
         "name": name.short,
         "here": here,
         "digest": model_store.digest(manifest),
         "size_bytes": sum(layer["size"] for layer in layers),
-        "missing_bytes": sum(layer["size"] for layer in missing),
+        "missing_bytes": sum(store.missing(layer) for layer in layers),
         "loaded_bytes": sum(layer["size"] for layer in layers if layer["mediaType"] in model_store.LOADED),
         "family": str(config.get("model_family") or ""),
         "parameters": str(config.get("model_type") or ""),

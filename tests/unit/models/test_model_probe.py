@@ -60,6 +60,16 @@ def test_only_what_is_missing_is_counted(server: registry.Server, tmp_path: Path
     assert found["missing_bytes"] == sum(map(len, blobs.values())) - len(WEIGHTS)
 
 
+def test_what_came_before_a_cut_is_not_counted_again(server: registry.Server, tmp_path: Path) -> None:
+    manifest, blobs = model(WEIGHTS)
+    server.offer("m:1b", manifest, blobs)
+    weights = tmp_path / "models" / "blobs" / digest(WEIGHTS).replace(":", "-")
+    weights.parent.mkdir(parents=True)
+    weights.with_name(f"{weights.name}-partial-0").write_text('{"N": 0, "Offset": 0, "Size": 3000000, "Completed": 2900000}')
+    found = look(server, "m:1b", tmp_path / "models")
+    assert found["missing_bytes"] == sum(map(len, blobs.values())) - 2_900_000
+
+
 @pytest.mark.parametrize(("status", "kind"), [(404, "unknown"), (401, "closed"), (403, "closed"), (500, "http")])
 def test_what_a_registry_refuses_has_its_kind(server: registry.Server, tmp_path: Path, status: int, kind: str) -> None:
     server.status["/v2/library/m/manifests/1b"] = status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,41 @@ def test_a_layer_is_there_only_in_its_full_size(store: model_store.Store) -> Non
     assert store.has(weights)
     store.blob(weights["digest"]).write_bytes(b"cut")
     assert not store.has(weights)
+
+
+def part(store: model_store.Store, layer: dict[str, Any], end: str, content: bytes) -> None:
+    blob = store.blob(layer["digest"])
+    blob.with_name(f"{blob.name}{end}").write_bytes(content)
+
+
+LAYER = {"digest": f"sha256:{'a' * 64}", "size": 1000}
+
+
+def test_what_ollama_has_of_a_layer_is_not_missing_though_its_file_has_the_full_size(store: model_store.Store) -> None:
+    assert store.missing(LAYER) == 1000
+    part(store, LAYER, "-partial", b"\0" * 1000)
+    assert store.missing(LAYER) == 1000
+    for number, completed in enumerate((400, 150)):
+        record = {"N": number, "Offset": 500 * number, "Size": 500, "Completed": completed}
+        part(store, LAYER, f"-partial-{number}", json.dumps(record).encode())
+    assert store.missing(LAYER) == 450
+
+
+def test_what_was_copied_of_a_layer_is_not_missing(store: model_store.Store) -> None:
+    part(store, LAYER, "-gpuhost", b"\0" * 900)
+    assert store.missing(LAYER) == 100
+
+
+@pytest.mark.parametrize("record", [b"", b"{", b"[]", b"{}", b'{"Completed": null}', b'{"Completed": -7}'])
+def test_a_record_of_progress_that_says_nothing_counts_nothing(store: model_store.Store, record: bytes) -> None:
+    part(store, LAYER, "-partial-0", record)
+    assert store.missing(LAYER) == 1000
+
+
+def test_no_layer_lacks_less_than_nothing(store: model_store.Store) -> None:
+    part(store, LAYER, "-gpuhost", b"\0" * 1001)
+    assert store.missing(LAYER) == 0
+    assert store.missing({"digest": "no digest", "size": 7}) == 7
 
 
 @pytest.mark.parametrize(
