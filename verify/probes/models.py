@@ -132,6 +132,9 @@ def _document(layer: dict[str, Any], read: ReadBlob) -> dict[str, Any]:
     if layer["size"] > SMALL:
         raise ValueError(f"a configuration of {layer['size']} bytes")
     data = read(layer["digest"], 0, layer["size"])
+    if len(data) < layer["size"]:
+        # Who asks http.client for a number of bytes is not told that the connection ended before.
+        raise ConnectionError(f"only {len(data)} of {layer['size']} bytes of {layer['digest']} came")
     if model_store.digest(data) != layer["digest"]:
         raise DigestError(f"{layer['digest']} was asked for, and {model_store.digest(data)} came")
     document = json.loads(data)

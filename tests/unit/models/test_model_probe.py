@@ -88,6 +88,19 @@ def test_a_registry_that_lies_about_a_digest_is_caught_before_anything_large_com
     assert config in str(found["error"])
 
 
+def test_a_connection_that_ends_before_the_configuration_does_is_no_lie_about_a_digest(
+    server: registry.Server, tmp_path: Path
+) -> None:
+    manifest, blobs = model(WEIGHTS, config={"rootfs": "x" * 2000})
+    server.offer("m:1b", manifest, blobs)
+    # The manifest is not longer, and comes whole.
+    server.cuts = [len(manifest)]
+    config = next(one for one, data in blobs.items() if b"model_family" in data)
+    found = look(server, "m:1b", tmp_path)
+    assert found["kind"] == "refused"
+    assert found["error"] == f"only {len(manifest)} of {len(blobs[config])} bytes of {config} came"
+
+
 @pytest.mark.parametrize(
     "manifest", [b"<html>a login page</html>", b'{"layers": [], "config": {"digest": "../x", "size": 1, "mediaType": "m"}}']
 )
