@@ -58,6 +58,7 @@ _INTERNAL = {
     "rocm": ("tools", "row"),
     "gpu_access": ("nodes",),
     "pytorch": ("row", "version"),
+    "services": ("gpus",),
 }
 
 

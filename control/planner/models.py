@@ -144,14 +144,18 @@ def figures(ctx: Context) -> list[dict[str, Any]]:
 
 
 def memory(ctx: Context, place: Server) -> Memory:
-    """What the host has for models. An integrated GPU uses the host's: what is reserved for it, and what it may map."""
+    """What the server has for models: the memory of its own GPUs, which may be fewer than the host's, and the host's.
+
+    An integrated GPU uses the host's: what is reserved for it, and what it may map.
+    """
     host = int((ctx.mapping("memory").get("total_bytes") or 0) * place.row.limits.memory_share)
-    if not place.row.gpu or not ctx.used:
+    gpus = ctx.parts["services"]["gpus"][place.row.id]
+    if not gpus:
         return Memory((), host)
     mapped = {row.get("pci"): row.get("gtt_bytes") or 0 for row in ctx.rows("gpus")}
-    shared = all(gpu.integrated for gpu in ctx.used)
-    sizes = tuple((gpu.vram_bytes or 0) + (mapped.get(gpu.pci, 0) if gpu.integrated else 0) for gpu in ctx.used)
-    return Memory(sizes, host, shared, sum(gpu.vram_bytes or 0 for gpu in ctx.used) if shared else 0)
+    shared = all(gpu.integrated for gpu in gpus)
+    sizes = tuple((gpu.vram_bytes or 0) + (mapped.get(gpu.pci, 0) if gpu.integrated else 0) for gpu in gpus)
+    return Memory(sizes, host, shared, sum(gpu.vram_bytes or 0 for gpu in gpus) if shared else 0)
 
 
 def _figure(

@@ -11,6 +11,7 @@ from control.planner.model import Context, Decision, Outcome, in_names
 
 if TYPE_CHECKING:
     from control.findings import Finding
+    from control.planner.model import Gpu
     from control.rows import Service
 
 NETWORK = "gpuhost"
@@ -18,16 +19,21 @@ BRIDGE = f"{guard.BRIDGES}0"
 
 
 def decide(ctx: Context) -> Outcome:
-    """The part of the role ``services``: images, containers in the order of their needs, models, presets."""
+    """The part of the role ``services``: images, containers in the order of their needs, models, presets.
+
+    ``part["gpus"]``: service -> the GPUs that it gets.
+    """
     services, found = enabled(ctx)
     decisions, stale = override.stale(ctx)
     found += stale
     fetched: list[dict[str, Any]] = []
     containers: list[dict[str, Any]] = []
     units: list[dict[str, Any]] = []
+    gpus: dict[str, tuple[Gpu, ...]] = {}
     for service in services:
         if native.is_native(ctx, service):
             fit = native.fit(ctx, service)
+            gpus[service.id] = fit.gpus
             units.append(native.unit(ctx, service, fit))
             found += [*fit.findings, *(compat.floor(ctx, service.name, native.driver_min(ctx, service)) if fit.gpu else [])]
             what = f"{units[-1]['program']} {units[-1]['version']}, on the host itself,"
@@ -35,6 +41,7 @@ def decide(ctx: Context) -> Outcome:
             continue
         chosen = images.choose(ctx, service, fetched)
         fit = chosen.fit
+        gpus[service.id] = fit.gpus
         decisions += [fit.decision] if fit.decision else []
         found += fit.findings
         found += compat.floor(ctx, service.name, chosen.base.driver_min) if fit.gpu else []
@@ -46,6 +53,7 @@ def decide(ctx: Context) -> Outcome:
         "data_root": ctx.wishes["services_data_root"],
         "images": fetched,
         "containers": containers,
+        "gpus": gpus,
         "units": native.bridged(units, bool(containers or ctx.wishes["gateway_enabled"])),
         "packages": list(ctx.system.packages["unpack"].names) if units else [],
         "settings": appsettings.decide(ctx, services),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from control import planner, support
-from tests.unit.planner.conftest import Edit, Make, ids, snapshot, wishes
+from tests.unit.planner.conftest import Edit, Make, container, ids, snapshot, wishes
 
 RX6600 = "debian-12-rx6600"
 NAME = "llama3.2:1b"
@@ -84,6 +84,35 @@ def test_several_gpus_count_together(make: Make) -> None:
 
     plan = make(RX6600, second, told(llama3_2__1b=of_size(12)))
     assert plan.models[0]["verdict"].startswith("fits the 2 GPUs: needs 12.4 GB")
+
+
+@pytest.mark.parametrize(
+    "machine",
+    ["rx480-22.04", "rx580-debian-12", "rx5500xt-override-gone", "vega56-override", "mi25-x7", "mi50-24.04",
+     "mi50-x2-dkms-6.12.12", "5800u-cezanne", "ryzen-2200g"],
+)  # fmt: skip
+def test_gpus_that_the_server_has_no_kernels_for_hold_no_model(make: Make, machine: str) -> None:
+    plan = make(f"machines/{machine}")
+    assert container(plan, "ollama")["devices"] == []
+    assert [one["fit"] for one in plan.models] == ["memory"]
+
+
+#: Ollama has kernels for one of its two cards.
+OF_TWO_KINDS = "machines/7900xtx-radeon-vii-24.04-kernel-update"
+
+
+def test_gpus_that_the_server_leaves_out_hold_nothing_of_a_model(make: Make) -> None:
+    (figure,) = make(OF_TWO_KINDS, told(llama3_2__1b=of_size(20))).models
+    assert figure["verdict"] == "fits the GPU: needs 21.3 GB with a context of 32768, 25.3 GB are there"
+    (figure,) = make(OF_TWO_KINDS, told(llama3_2__1b=of_size(30))).models
+    assert figure["fit"] == "partly"
+
+
+def test_a_server_on_the_host_itself_has_the_gpus_that_it_is_shown(make: Make) -> None:
+    (figure,) = make(OF_TWO_KINDS, told(llama3_2__1b=of_size(30)), services_native=["ollama"]).models
+    assert figure["fit"] == "partly"
+    (figure,) = make("machines/rx580-debian-12", services_native=["ollama"]).models
+    assert figure["fit"] == "memory"
 
 
 def test_an_integrated_gpu_has_what_it_may_map_of_the_hosts_memory(make: Make) -> None:
