@@ -9,9 +9,9 @@ from typing import Any
 from control import findings
 from control.findings import Finding
 
-#: What stands in the way of one model alone: findings, and what the host was told of it.
-OF_ONE_MODEL = ("GH-MODEL-UNKNOWN", "GH-MODEL-DIGEST")
-REFUSED_MODELS = ("unknown", "digest", "name")
+#: What stands in the way of one model alone: findings, and what the plan says of it.
+OF_ONE_MODEL = ("GH-MODEL-UNKNOWN", "GH-MODEL-DIGEST", "GH-DISK-SMALL")
+REFUSED_MODELS = ("unknown", "digest", "name", "disk")
 
 
 def question(plan: dict[str, Any]) -> dict[str, Any]:

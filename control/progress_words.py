@@ -42,7 +42,10 @@ def model_lines(host: str, examined: dict[str, Any]) -> list[str]:
 def _amount_missing(figure: dict[str, Any]) -> str:
     if figure["here"]:
         return "is here already"
-    return f"{_size(figure['missing_bytes'])} to fetch" if figure["missing_bytes"] is not None else "size unknown"
+    if figure["missing_bytes"] is None:
+        return "size unknown"
+    no_room = ", which the disk has no room for" if figure["problem"] == "disk" else ""
+    return f"{_size(figure['missing_bytes'])} to fetch{no_room}"
 
 
 def amount(step: dict[str, Any]) -> str:

@@ -133,11 +133,15 @@ def plan(
     made.findings += system.kernel_holes(ctx)
     made.boot = kernels.boot(ctx)
     made.needs_urls = sources.needs_urls(ctx)
-    made.models = models.figures(ctx)
+    made.models = _marked(models.figures(ctx), disk.without_room(ctx))
     made.asks, made.replaces = ctx.parts["amdgpu"]["asks"], ctx.parts["amdgpu"]["replaces"]
     made.roles = {role: _public(role, part) for role, part in ctx.parts.items()}
     made.findings.sort(key=lambda finding: ("refuse", "warn", "note").index(finding.level))
     return made
+
+
+def _marked(figures: list[dict[str, Any]], without_room: list[str]) -> list[dict[str, Any]]:
+    return [{**one, "problem": one["problem"] or "disk"} if one["name"] in without_room else one for one in figures]
 
 
 def _note(made: Plan, outcome: Outcome) -> None:

@@ -44,12 +44,13 @@ DRIVER, BUILD_MB = Known(60, 700), 2500
 
 @dataclass(frozen=True)
 class Item:
-    """Something to fetch: for what, where it ends up, and how large it is."""
+    """Something to fetch: for what, where it ends up, and how large it is. ``model``: its name, of a language model."""
 
     name: str
     path: str
     size: Size | Known | None
     reserve_mb: int = 0
+    model: str = ""
 
     @property
     def download(self) -> int:
@@ -62,14 +63,33 @@ class Item:
 
 def decide(ctx: Context) -> Outcome:
     """``part`` is the plan's ``cost``."""
-    items = list(_items(ctx))
+    wanted = list(_items(ctx))
+    left_out = _left_out(ctx, wanted)
+    items = [item for item in wanted if item not in left_out]
     cost = {
         "download_bytes": sum(item.download for item in items),
         "disk_bytes": sum(item.disk for item in items),
         "reboot": bool(ctx.parts["amdgpu"]["reboots"]) and ctx.wishes["amdgpu_reboot"] != "never",
         "items": [{"name": item.name, "download_bytes": item.download, "disk_bytes": item.disk} for item in items],
     }
-    return Outcome(cost, findings=_too_small(ctx, items))
+    return Outcome(cost, findings=_too_small(ctx, wanted, left_out))
+
+
+def without_room(ctx: Context) -> list[str]:
+    """The models that a run about certain models leaves out, so that the others can come."""
+    return [item.model for item in _left_out(ctx, list(_items(ctx)))]
+
+
+def _left_out(ctx: Context, items: list[Item]) -> list[Item]:
+    """Of a run about certain models the largest, until the disk has room for the others.
+
+    Nothing of any other run: what a host is to become comes as a whole, or not at all.
+    """
+    kept = sorted(items, key=lambda item: item.disk)
+    gone: list[Item] = []
+    while ctx.models and kept and _short_of(ctx, kept):
+        gone.append(kept.pop())
+    return gone
 
 
 def _items(ctx: Context) -> Iterator[Item]:
@@ -110,7 +130,7 @@ def _models(ctx: Context) -> Iterator[Item]:
     for one in found:
         if one["missing_bytes"]:
             size = -(-one["missing_bytes"] // MB)
-            yield Item(f"model {one['name']}", place.folder, Known(size, size))
+            yield Item(f"model {one['name']}", place.folder, Known(size, size), model=one["name"])
 
 
 def _asked_models(ctx: Context) -> list[dict[str, Any]]:
@@ -219,25 +239,39 @@ def _image_size(ctx: Context, image: Mapping[str, Any]) -> Size | None:
     return None
 
 
-def _too_small(ctx: Context, items: list[Item]) -> list[Finding]:
+def _too_small(ctx: Context, items: list[Item], left_out: list[Item]) -> list[Finding]:
     """What does not fit where; ``/boot`` apart, where it is a file system of its own."""
-    mounts = {row["mount"]: row for row in ctx.rows("disk") if row.get("free_bytes") is not None}
+    found = []
+    for mount, (wanted, free) in _short_of(ctx, items).items():
+        seen = f"{mount} needs {in_words(wanted)} and has {in_words(free)} free"
+        if left_out:
+            names = " and ".join(item.model for item in left_out)
+            seen += f"; {names} {'stays' if len(left_out) == 1 else 'stay'} away"
+        found.append(ctx.finding("GH-DISK-SMALL", seen, mount=mount, missing=in_words(wanted - free)))
+    return [*found, *_boot_too_small(ctx)]
+
+
+def _short_of(ctx: Context, items: list[Item]) -> dict[str, tuple[int, int]]:
+    """Mounts without room for what is put on them: what that takes with the margin, and what is free."""
+    mounts = _mounts(ctx)
     need: dict[str, int] = {}
     for item in items:
         mount = _mount_of(item.path, list(mounts))
-        need[mount] = need.get(mount, 0) + item.disk
-    found = []
-    for mount, wanted in need.items():
-        free = mounts[mount]["free_bytes"] if mount in mounts else None
-        if free is not None and wanted + MARGIN > free:
-            seen = f"{mount} needs {in_words(wanted + MARGIN)} and has {in_words(free)} free"
-            missing = in_words(wanted + MARGIN - free)
-            found.append(ctx.finding("GH-DISK-SMALL", seen, mount=mount, missing=missing))
-    return [*found, *_boot_too_small(ctx, mounts)]
+        need[mount] = need.get(mount, MARGIN) + item.disk
+    return {
+        mount: (wanted, mounts[mount]["free_bytes"])
+        for mount, wanted in need.items()
+        if mount in mounts and wanted > mounts[mount]["free_bytes"]
+    }
 
 
-def _boot_too_small(ctx: Context, mounts: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
-    part = ctx.parts["amdgpu"]
+def _mounts(ctx: Context) -> dict[str, Mapping[str, Any]]:
+    """The mounts whose free room is known."""
+    return {row["mount"]: row for row in ctx.rows("disk") if row.get("free_bytes") is not None}
+
+
+def _boot_too_small(ctx: Context) -> list[Finding]:
+    part, mounts = ctx.parts["amdgpu"], _mounts(ctx)
     image = ctx.system.kernel_packages.image
     new = [one for one in part["kernels"] if image.format(release=one) in part["kernel_packages"]]
     anew = _initial_disks(ctx, [one for one in part["kernels"] if one not in new])

@@ -172,11 +172,13 @@ def test_a_name_that_no_host_has_is_bad_input_and_one_that_some_have_is_none(com
 
 def test_what_is_about_to_be_fetched_is_told_with_its_figures() -> None:
     figures = [FIGURE, {**FIGURE, "name": "b:1", "here": True}, {**FIGURE, "name": "c:1", "problem": "unknown"},
-               {**FIGURE, "name": "d:1", "missing_bytes": None, "verdict": None}]  # fmt: skip
+               {**FIGURE, "name": "d:1", "missing_bytes": None, "verdict": None},
+               {**FIGURE, "name": "e:1", "problem": "disk"}]  # fmt: skip
     assert model_lines("gpu01", {"plan": {"models": figures}}) == [
         f"gpu01  {NAME}: 1.3 GB to fetch; {FIGURE['verdict']}",
         f"gpu01  b:1: is here already; {FIGURE['verdict']}",
         "gpu01  d:1: size unknown; nobody knows what it takes",
+        f"gpu01  e:1: 1.3 GB to fetch, which the disk has no room for; {FIGURE['verdict']}",
     ]
     assert model_lines("gpu01", {"plan": {}}) == []
 
@@ -217,6 +219,10 @@ def test_a_host_without_a_model_server_has_an_empty_list() -> None:
     assert listed({}, services_enabled=["jupyter"]) == {}
 
 
+def of_size(count: int) -> dict[str, Any]:
+    return {**LLAMA_1B, "missing_bytes": count, "size_bytes": count}
+
+
 def examine(names: list[str], told: dict[str, Any], **changed: Any) -> preflight.Examination:
     def look(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if module == "gpuhost_model_info":
@@ -246,13 +252,35 @@ def test_a_run_without_a_model_that_can_come_ends_before_anything_changes() -> N
     assert [one["id"] for one in result["gpuhost_findings"] if one["level"] == "refuse"] == ["GH-MODEL-UNKNOWN"]
 
 
-def test_a_disk_that_is_too_small_stops_them_all_and_nothing_else_is_counted() -> None:
-    huge = {**LLAMA_1B, "missing_bytes": 10**15, "size_bytes": 10**15}
-    result = examine(["gemma:2b"], {"gemma:2b": huge}).as_result(True)
+def test_a_disk_that_is_too_small_for_the_only_model_stops_the_run() -> None:
+    result = examine(["gemma:2b"], {"gemma:2b": of_size(10**15)}).as_result(True)
     assert result["failed"]
     (finding,) = [one for one in result["gpuhost_findings"] if one["level"] == "refuse"]
     assert finding["id"] == "GH-DISK-SMALL"
+    assert "/ needs 1000.0 TB and has" in finding["seen"], "nothing but the model is counted"
+    assert result["plan"]["cost"]["items"] == []
+
+
+def test_a_model_that_the_disk_has_no_room_for_stops_no_other() -> None:
+    told = {"huge:latest": of_size(10**15), "gemma:2b": LLAMA_1B, "large:latest": of_size(10**13)}
+    result = examine(["huge", "gemma:2b", "large"], told).as_result(True)
+    assert "failed" not in result
+    assert result["models"] == ["gemma:2b"]
+    (finding,) = result["problems"]
+    assert finding["id"] == "GH-DISK-SMALL"
+    assert finding["seen"].endswith("free; huge:latest and large:latest stay away")
+    assert [one for one in result["gpuhost_findings"] if one["level"] == "refuse"] == []
     assert [one["name"] for one in result["plan"]["cost"]["items"]] == ["model gemma:2b"]
+
+
+def test_what_up_is_to_bring_has_room_as_a_whole_or_nothing_of_it_comes() -> None:
+    told = {"huge:latest": of_size(10**15), "gemma:2b": LLAMA_1B}
+    result = examine([], told, services_enabled=["ollama"], services_models=["huge", "gemma:2b"]).as_result(True)
+    assert result["failed"]
+    (finding,) = [one for one in result["gpuhost_findings"] if one["id"] == "GH-DISK-SMALL"]
+    assert finding["level"] == "refuse"
+    assert "stay" not in finding["seen"]
+    assert [one["problem"] for one in result["plan"]["models"]] == [None, None]
 
 
 def test_what_would_stop_up_is_not_in_the_way_of_a_model() -> None:
