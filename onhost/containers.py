@@ -6,7 +6,7 @@ import time
 from typing import Any
 from urllib.parse import quote
 
-from . import paths
+from . import lease, paths
 from .finding import FindingError
 from .siblings import Engine, EngineError, engine
 
@@ -15,7 +15,7 @@ STOP_SECONDS = 30
 
 
 class Containers:
-    """The containers of one engine, by name."""
+    """The containers of one engine, by name. A new one may take its time: each turn of an exchange is a heartbeat."""
 
     def __init__(self, client: Engine | None = None) -> None:
         # Stopping takes as long as the service needs to end.
@@ -37,6 +37,7 @@ class Containers:
 
     def set_aside(self, name: str) -> bool:
         """No container has ``name``; the one that had is stopped and kept under another. Nothing may be set aside yet."""
+        lease.touch()
         if self.engine.container(name) is None:
             return False
         self._post(f"/containers/{quote(name)}/stop?t={STOP_SECONDS}")
@@ -45,6 +46,7 @@ class Containers:
 
     def restore(self, name: str) -> bool:
         """The container that was set aside runs again under its name; false when none was set aside."""
+        lease.touch()
         if not self.is_unsettled(name):
             return False
         if self.engine.container(name) is not None:
@@ -55,6 +57,7 @@ class Containers:
 
     def drop(self, name: str) -> bool:
         """Nothing is set aside any more for ``name``; whether there was something."""
+        lease.touch()
         if not self.is_unsettled(name):
             return False
         self._delete(previous(name))

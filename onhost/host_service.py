@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import files, paths
+from . import files, lease, paths
 from .containers import Containers
 from .finding import FindingError
 from .removers import remove_empty
@@ -122,6 +122,7 @@ class HostService:
 
     def _put(self, texts: Mapping[str, str | None]) -> None:
         """These files are there (None: is not), and what is there runs."""
+        lease.touch()
         gone = [name for name, text in texts.items() if text is None]
         if gone:
             _systemctl("disable", "--now", *gone)
@@ -143,6 +144,7 @@ class HostService:
         return before.get(self.name) is not None
 
     def _comes_to_answer(self, patience: float) -> bool:
+        lease.touch()
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             if self.answers():

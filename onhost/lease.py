@@ -9,9 +9,11 @@ from . import files, paths, units
 from .clock import boot_id, now, uptime
 from .finding import FindingError
 
-#: An owner that was silent for longer, with no unit of ours at work, is taken for dead. Longer than a container has to
-#: become healthy, the longest that a live run says nothing.
+#: An owner that was silent for longer, with no unit of ours at work, is taken for dead.
 TAKEOVER_SECONDS = 600
+#: So long may a service have to become healthy, which is the longest that a live run says nothing: beside it, what stood
+#: there is stopped, and what comes is started.
+LONGEST_WAIT_SECONDS = TAKEOVER_SECONDS - 120
 
 _IDENTITY = ("machine_id", "pid", "start_time", "run")
 
@@ -55,6 +57,8 @@ def acquire(
 
 def touch() -> None:
     """The heartbeat is fresh, whoever holds the host: work done here shows that its run is alive."""
+    if not paths.lease().exists():
+        return
     with files.locked(_lock()):
         lease = files.read_json(paths.lease()) or {}
         if lease.get("owner") and lease.get("boot_id") == boot_id():

@@ -124,6 +124,13 @@ ENTRIES: tuple[Entry, ...] = (
             "correct the variable gateway_… that the message is about; roles/gateway/defaults/main.yml says what each means",
         ),
         (
+            "GH-INPUT-TIMEOUT",
+            "A time to answer that cannot be used",
+            "with less, a service that works is never asked and taken back; with more, another gpuhost takes this one for "
+            "dead and begins in the middle of its work",
+            "set services_healthy_timeout to a number of seconds from 1 to {most}",
+        ),
+        (
             "GH-INPUT-PORT",
             "A port that cannot be used",
             "every service needs a port of its own between 1 and 65535, and another one behind the gateway",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from control.planner import appsettings, compat, guard, images, modelfiles, models, native, override, scraping
 from control.planner.containers import container, url
 from control.planner.model import Context, Decision, Outcome, in_names
+from onhost.lease import LONGEST_WAIT_SECONDS
 
 if TYPE_CHECKING:
     from control.findings import Finding
@@ -60,7 +61,13 @@ def decide(ctx: Context) -> Outcome:
         **models.part(ctx, [*containers, *units], wanted_models(ctx, services), url),
     }
     browsers, watched = scraping.said(ctx, services)
-    found += [*native.findings(ctx), *appsettings.findings(ctx, services), *_file_model(ctx, services), *watched]
+    found += [
+        *_patience(ctx),
+        *native.findings(ctx),
+        *appsettings.findings(ctx, services),
+        *_file_model(ctx, services),
+        *watched,
+    ]
     return Outcome(part, [*decisions, *browsers], found)
 
 
@@ -95,6 +102,15 @@ def _placed(ctx: Context, service: Service, reference: str, fit: override.Fit) -
         where = f"on {in_names(fit.gpus)}"
     reason = "gpu: true in its row" if fit.gpu else "its row asks for no GPU" if not service.gpu else "no GPU that fits"
     return Decision(f"service {service.id}", f"{reference} {where}", reason, "service.gpu" if fit.gpu else "service.cpu")
+
+
+def _patience(ctx: Context) -> list[Finding]:
+    """A time to answer in which nothing is asked, or in which another gpuhost could take this run for dead."""
+    asked = ctx.wishes["services_healthy_timeout"]
+    if 1 <= asked <= LONGEST_WAIT_SECONDS:
+        return []
+    seen = f"services_healthy_timeout is {asked}, must be from 1 to {LONGEST_WAIT_SECONDS}"
+    return [ctx.finding("GH-INPUT-TIMEOUT", seen, most=LONGEST_WAIT_SECONDS)]
 
 
 def wanted_models(ctx: Context, services: list[Service]) -> list[str]:

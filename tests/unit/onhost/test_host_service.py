@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from onhost import host_service, paths
+from onhost import host_service, lease, paths
 from onhost.finding import FindingError
 from onhost.host_service import HostService
 
@@ -139,6 +139,17 @@ def test_one_that_says_nothing_is_given_up_when_its_time_is_over(systemd: System
     with pytest.raises(FindingError):
         service(systemd, "2").settle(0.2)
     assert systemd.version() == "1"
+
+
+def test_the_run_is_heard_of_before_it_waits_and_after(systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(lease, "touch", lambda: heard.append(systemd.calls[-1][1] if systemd.calls else "nothing yet"))
+    service(systemd, "1").settle(5)
+    assert heard == ["nothing yet", "restart"]
+    heard.clear()
+    with pytest.raises(FindingError):
+        service(systemd, "broken").settle(5)
+    assert heard[1:] == ["restart", "--no-pager"], "before the one before it comes back as well"
 
 
 def test_an_exchange_that_was_interrupted_still_knows_the_one_before(

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from onhost import lease
 from onhost.containers import Containers, works
 from onhost.siblings import Engine
 from tests.unit.onhost.fake_engine import FakeEngine, framed
+
+pytestmark = pytest.mark.usefixtures("root")
 
 
 class Docker:
@@ -68,6 +71,16 @@ def test_nothing_to_set_aside_is_no_change(engine: FakeEngine) -> None:
     assert not containers(engine).set_aside("ollama")
     assert not containers(engine).drop("ollama")
     assert not containers(engine).restore("ollama")
+
+
+@pytest.mark.parametrize("act", ["set_aside", "drop", "restore"])
+def test_every_turn_of_an_exchange_shows_that_the_run_is_alive(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(lease, "touch", lambda: heard.append(act))
+    getattr(containers(engine), act)("ollama")
+    assert heard == [act], "also where there is no container yet: its first start is waited for as well"
 
 
 def test_the_one_before_comes_back_in_the_place_of_the_new_one(engine: FakeEngine) -> None:

@@ -107,6 +107,11 @@ def test_work_on_the_host_is_a_heartbeat(root: Path) -> None:
         lease.acquire(owner("r2"), at_work=nobody)
 
 
+def test_work_on_a_host_that_nobody_holds_leaves_no_trace(root: Path) -> None:
+    lease.touch()
+    assert not paths.state().exists()
+
+
 def test_the_last_release_leaves_no_trace(root: Path) -> None:
     lease.acquire(owner())
     lease.release(owner(), at_work=nobody)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from control import planner
+from control import planner, roles
 from control.planner.system import fixed_in, upstream_version
 from control.support import Table
+from onhost.lease import LONGEST_WAIT_SECONDS
 from tests.unit.planner.conftest import SNAPSHOTS, Make, ids, snapshot, wishes
 
 RX6600 = "debian-12-rx6600"
@@ -160,6 +161,17 @@ def test_somebody_elses_container_on_the_port_is_named(make: Make) -> None:
 )
 def test_wishes_that_cannot_be_met_are_refused(make: Make, wish: Any, finding: str) -> None:
     assert finding in ids(make(RX6600, **wish), "refuse")
+
+
+@pytest.mark.parametrize(("seconds", "usable"), [(-1, False), (0, False), (1, True), (480, True), (481, False)])
+def test_a_service_has_time_to_answer_and_no_more_than_its_run_may_be_silent(make: Make, seconds: int, usable: bool) -> None:
+    plan = make(RX6600, services_healthy_timeout=seconds)
+    found = [one.seen for one in plan.findings if one.id == "GH-INPUT-TIMEOUT" and one.level == "refuse"]
+    assert found == ([] if usable else [f"services_healthy_timeout is {seconds}, must be from 1 to 480"])
+
+
+def test_what_a_site_reads_of_the_time_to_answer_has_its_limit() -> None:
+    assert f"from 1 to {LONGEST_WAIT_SECONDS}" in roles.variables()["services_healthy_timeout"]["description"]
 
 
 def disks(**free_gb: float) -> Any:
