@@ -8,10 +8,11 @@ from typing import Any
 
 from control import findings
 from control.findings import Finding
+from control.planner import models
 
 #: What stands in the way of one model alone: findings, and what the plan says of it.
 OF_ONE_MODEL = ("GH-MODEL-UNKNOWN", "GH-MODEL-DIGEST", "GH-DISK-SMALL")
-REFUSED_MODELS = ("unknown", "digest", "name", "disk")
+REFUSED_MODELS = (*models.REFUSED, "disk")
 
 
 def question(plan: dict[str, Any]) -> dict[str, Any]:

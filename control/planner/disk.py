@@ -134,7 +134,8 @@ def _models(ctx: Context) -> Iterator[Item]:
 
 
 def _asked_models(ctx: Context) -> list[dict[str, Any]]:
-    return [one for one in models.figures(ctx) if one["asked"] and not one["preset"]]
+    found = [one for one in models.figures(ctx) if one["asked"] and not one["preset"]]
+    return [one for one in found if one["problem"] not in models.REFUSED]
 
 
 def _all_here(ctx: Context) -> bool:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Debian, Ubuntu and Ollama's image, which is made of the latter, have their authorities here; Go looks for them there.
 TRUST_STORE = "/etc/ssl/certs"
+#: What the host was told of a model that is not to be had.
+REFUSED = ("unknown", "digest", "name")
 ENVIRONMENT_CONTEXT, ENVIRONMENT_MODELS = "OLLAMA_CONTEXT_LENGTH", "OLLAMA_MODELS"
 
 

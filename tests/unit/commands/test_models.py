@@ -14,7 +14,8 @@ from control.commands.common import Target
 from control.inventory import Selection
 from control.progress_words import model_lines
 from tests.unit.planner.conftest import snapshot, wishes
-from tests.unit.planner.test_models import LLAMA_1B, NAME, RX6600
+from tests.unit.planner.test_models import LLAMA_1B, NAME, RX6600, free
+from verify import model_names
 
 FIGURE = {
     "name": NAME, "preset": False, "asked": True, "here": False, "problem": None, "missing_bytes": 1_321_098_329,
@@ -223,11 +224,15 @@ def of_size(count: int) -> dict[str, Any]:
     return {**LLAMA_1B, "missing_bytes": count, "size_bytes": count}
 
 
-def examine(names: list[str], told: dict[str, Any], **changed: Any) -> preflight.Examination:
+def examine(
+    names: list[str], told: dict[str, Any], free_gigabytes: float | None = None, **changed: Any
+) -> preflight.Examination:
+    edits = [] if free_gigabytes is None else [free(free_gigabytes)]
+
     def look(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if module == "gpuhost_model_info":
             return {"models": {"asked": told, "here": []}}
-        return {"snapshot": snapshot(RX6600)}
+        return {"snapshot": snapshot(RX6600, *edits)}
 
     return preflight.examine("gpu01", wishes(**changed), look, {}, models=names)
 
@@ -271,6 +276,15 @@ def test_a_model_that_the_disk_has_no_room_for_stops_no_other() -> None:
     assert finding["seen"].endswith("free; huge:latest and large:latest stay away")
     assert [one for one in result["gpuhost_findings"] if one["level"] == "refuse"] == []
     assert [one["name"] for one in result["plan"]["cost"]["items"]] == ["model gemma:2b"]
+
+
+@pytest.mark.parametrize("typo", ["typo:70b", "typo"], ids=["its tag tells a size", "nobody knows its size"])
+def test_a_model_that_is_not_to_be_had_takes_no_room_from_the_others(typo: str) -> None:
+    told = {model_names.full(typo): UNKNOWN, "large:latest": of_size(20 * 10**9), "huge:latest": of_size(10**15)}
+    result = examine([typo, "large", "huge"], told, free_gigabytes=30).as_result(True)
+    assert result["models"] == ["large:latest"]
+    assert [one["id"] for one in result["problems"]] == ["GH-MODEL-UNKNOWN", "GH-DISK-SMALL"]
+    assert result["problems"][1]["seen"] == "/ needs 1000.0 TB and has 30.0 GB free; huge:latest stays away"
 
 
 def test_what_up_is_to_bring_has_room_as_a_whole_or_nothing_of_it_comes() -> None:
