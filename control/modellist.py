@@ -21,8 +21,9 @@ def rows(host: str, wishes: Mapping[str, Any], snapshot: Mapping[str, Any], seen
     """
     described, whose = seen.get("described") or {}, seen.get("whose") or {}
     site = planner.plan(snapshot, wishes, support.load(), host).roles.get("services") or {}
-    presets = {one["name"] for one in site.get("presets", [])}
-    wanted = {one["model"] for one in site.get("models", [])} | presets
+    # Ollama takes a name in another case for the model that is here.
+    presets = {_here(one["name"], described) for one in site.get("presets", [])}
+    wanted = {_here(one["model"], described) for one in site.get("models", [])} | presets
     names = sorted({*described, *wanted})
     told = {**snapshot, "models": {"asked": described, "here": list(described)}}
     # Each with what it was made with: a preset's context is in its own options.
@@ -41,6 +42,10 @@ def rows(host: str, wishes: Mapping[str, Any], snapshot: Mapping[str, Any], seen
         }
         for name in names
     ]
+
+
+def _here(name: str, described: Mapping[str, Any]) -> str:
+    return model_names.among(name, described) or name
 
 
 def _facts(figure: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from . import files, library, model_records, paths, peer_keys, process
 from .finding import FindingError
 from .ollama import Ollama, OllamaError
+from .siblings import model_names
 
 #: No name of a step's unit: a cache that waits is no work of this host.
 UNIT = "gpuhost.model-cache.service"
@@ -39,7 +40,7 @@ def lacking(models: list[str]) -> dict[str, Any]:
         there = Ollama(server["url"]).models()
     except OllamaError as error:
         raise FindingError("GH-MODEL-CACHE", error.message) from error
-    return {**server, "missing": [name for name in models if name not in there]}
+    return {**server, "missing": [name for name in models if model_names.among(name, there) is None]}
 
 
 def offer(models: list[str], host: str, client: str, addresses: list[str], port: int) -> dict[str, str]:

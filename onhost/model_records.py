@@ -10,6 +10,7 @@ from typing import Any
 
 from . import files, paths
 from .clock import now
+from .siblings import model_names
 
 SCHEMA = 1
 
@@ -21,6 +22,12 @@ def read() -> dict[str, Record]:
     document = files.read_json(paths.models()) or {}
     found: dict[str, Record] = document.get("models", {})
     return found
+
+
+def of(name: str) -> Record:
+    """What is known of the model that Ollama takes this name for; empty where that is nothing."""
+    records = read()
+    return records.get(model_names.among(name, records) or "", {})
 
 
 def server() -> dict[str, str]:
@@ -41,18 +48,24 @@ def note_server(url: str, folder: str) -> None:
 def note(name: str, how: str, digest: str, **more: Any) -> None:
     """The model is gpuhost's from now on."""
     with files.locked(_lock()):
-        _write({**read(), name: {"how": how, "digest": digest, "at": now(), **more}})
+        _write({**_without(name), name: {"how": how, "digest": digest, "at": now(), **more}})
 
 
 def forget(name: str) -> None:
     """Nothing is known of the model."""
     with files.locked(_lock()):
-        _write({key: record for key, record in read().items() if key != name})
+        _write(_without(name))
 
 
 def ours(name: str, digest: str) -> bool:
     """Whether the model of this name with this digest is what gpuhost brought."""
-    return read().get(name, {}).get("digest") == digest
+    return of(name).get("digest") == digest
+
+
+def _without(name: str) -> dict[str, Record]:
+    records = read()
+    records.pop(model_names.among(name, records) or "", None)
+    return records
 
 
 def _write(models: dict[str, Record], where: dict[str, str] | None = None) -> None:

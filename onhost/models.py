@@ -64,15 +64,15 @@ def remove(server: Ollama, asked: list[str], check: bool = False) -> Removal:
 
 def how(name: str, digest: str) -> str:
     """Whose a model is: how gpuhost brought it, or :data:`THEIRS`."""
-    record = model_records.read().get(name, {})
+    record = model_records.of(name)
     return str(record["how"]) if record.get("digest") == digest else THEIRS
 
 
 def _meant(text: str, there: dict[str, str]) -> list[str]:
     if any(sign in text for sign in "*?["):
         return [name for name in there if fnmatch.fnmatchcase(name, text) or fnmatch.fnmatchcase(_plain(name), text)]
-    name = model_names.full(text)
-    return [name] if name in there else []
+    name = model_names.among(text, there)
+    return [name] if name else []
 
 
 def _plain(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import files, model_records
 from .ollama import Ollama, OllamaError
+from .siblings import model_names
 
 HOW = "preset"
 
@@ -45,30 +46,34 @@ def apply(server: Ollama, wanted: list[Preset], check: bool = False) -> Outcome:
             _bring(server, preset, there, outcome, check)
         except OllamaError as error:
             outcome.problems.append({"id": "GH-PRESET-FAILED", "seen": f"{preset['name']}: {error.message}"})
-    names = {preset["name"] for preset in wanted}
+    names = [preset["name"] for preset in wanted]
     for name, record in model_records.read().items():
-        if record.get("how") == HOW and name not in names:
+        if record.get("how") == HOW and model_names.among(name, names) is None:
             _drop(server, name, record, there, outcome, check)
     return outcome
 
 
 def _bring(server: Ollama, preset: Preset, there: dict[str, str], outcome: Outcome, check: bool) -> None:
-    name, record = preset["name"], model_records.read().get(preset["name"], {})
-    base = there.get(preset["from"])
+    record, here = model_records.of(preset["name"]), model_names.among(preset["name"], there)
+    base = model_names.among(preset["from"], there)
     if base is None:
         raise OllamaError(f"the model {preset['from']}, which it is made of, is not here")
-    spec = files.digest_of([preset, base])
-    if name in there and record.get("digest") == there[name] and record.get("spec") == spec:
+    spec = files.digest_of([preset, there[base]])
+    if here and record.get("digest") == there[here] and record.get("spec") == spec:
         return
-    if name in there and record.get("how") != HOW:
-        outcome.problems.append({"id": "GH-PRESET-TAKEN", "seen": f"a model {name} is here that gpuhost did not make"})
+    if here and record.get("how") != HOW:
+        outcome.problems.append({"id": "GH-PRESET-TAKEN", "seen": f"a model {here} is here that gpuhost did not make"})
         return
-    if name in there and record["digest"] != there[name]:
-        outcome.set_aside.append(_set_aside(server, name, check))
+    if here and record["digest"] != there[here]:
+        outcome.set_aside.append(_set_aside(server, here, check))
     if not check:
         _make(server, preset)
-        model_records.note(name, HOW, server.models()[name], spec=spec)
-    outcome.made.append(name)
+        made = server.models()
+        listed = model_names.among(preset["name"], made)
+        if listed is None:
+            raise OllamaError("Ollama said 'success' and does not list it")
+        model_records.note(listed, HOW, made[listed], spec=spec)
+    outcome.made.append(preset["name"])
 
 
 def _set_aside(server: Ollama, name: str, check: bool) -> str:
@@ -91,9 +96,10 @@ def _make(server: Ollama, preset: Preset) -> None:
 
 def _drop(server: Ollama, name: str, record: dict[str, Any], there: dict[str, str], outcome: Outcome, check: bool) -> None:
     """A preset that is no longer wanted is gone; what somebody put in its place is theirs."""
-    if there.get(name) == record.get("digest"):
+    here = model_names.among(name, there)
+    if here and there[here] == record.get("digest"):
         if not check:
-            server.delete(name)
-        outcome.removed.append(name)
+            server.delete(here)
+        outcome.removed.append(here)
     if not check:
         model_records.forget(name)

@@ -13,7 +13,7 @@ from . import paths
 from .containers import previous
 from .footprint import Item
 from .host import Host
-from .siblings import EngineError, model_names
+from .siblings import EngineError, model_store
 
 # Never removed as a whole, whatever a footprint says.
 _SYSTEM = {
@@ -68,8 +68,7 @@ def _user(item: Item, host: Host) -> str:
 
 def _model(item: Item, host: Host) -> str:
     """Gone from Ollama's list; layers that no model uses any more go with the folder, or when Ollama starts."""
-    path = paths.under(item["folder"]) / model_names.parse(item["name"]).manifest
-    path.unlink(missing_ok=True)
+    model_store.Store(paths.under(item["folder"])).manifest_path(item["name"]).unlink(missing_ok=True)
     return ""
 
 

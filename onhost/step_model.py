@@ -35,7 +35,7 @@ _CUT = (
 def needed(spec: Spec) -> bool:
     """Whether Ollama does not list the model, or cannot be asked."""
     try:
-        return model_names.full(spec["model"]) not in Ollama(spec["url"]).models()
+        return model_names.among(spec["model"], Ollama(spec["url"]).models()) is None
     except OllamaError:
         return True
 
@@ -54,13 +54,14 @@ def run(spec: Spec, report: Report) -> dict[str, Any]:
     pull = _Pull(server, name, report)
     try:
         pull.to_its_end()
-        digest = server.models().get(name, "")
+        there = server.models()
     except OllamaError as error:
         raise FindingError(_classify(error), f"{name}: {error.message}", report.tail()) from error
-    if not digest:
+    listed = model_names.among(name, there)
+    if listed is None:
         raise FindingError("GH-MODEL-FAILED", f"{name}: Ollama said {pull.last!r} and does not list it", report.tail())
-    model_records.note(name, "pull", digest)
-    return {"installed": [], "digest": digest, **({"warnings": warnings} if warnings else {})}
+    model_records.note(listed, "pull", there[listed])
+    return {"installed": [], "digest": there[listed], **({"warnings": warnings} if warnings else {})}
 
 
 def _copied(spec: Spec, name: str, report: Report, warnings: list[dict[str, str]]) -> str:

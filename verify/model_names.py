@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 REGISTRY, NAMESPACE, TAG = "registry.ollama.ai", "library", "latest"
@@ -54,6 +55,18 @@ def full(text: str) -> str:
         return parse(text).short
     except ValueError:
         return text
+
+
+def among(text: str, names: Iterable[str]) -> str | None:
+    """The one of these names, as Ollama lists them, that it takes this one for.
+
+    It finds what is there whatever the case of the letters, and pulls, makes and copies onto that (ollama server/routes.go
+    getExistingName).
+    """
+    name, listed = full(text), list(names)
+    if name in listed:
+        return name
+    return next((one for one in listed if one.casefold() == name.casefold()), None)
 
 
 def of_manifest(path: str) -> str:

@@ -38,9 +38,18 @@ class Store:
     def manifest(self, name: str) -> bytes | None:
         """The manifest of a model, or None where there is no such model."""
         try:
-            return (self.folder / model_names.parse(name).manifest).read_bytes()
+            return self.manifest_path(name).read_bytes()
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
+
+    def manifest_path(self, name: str) -> Path:
+        """Where the manifest of a model lies, also where it is there in another case; or where it would.
+
+        :raises ValueError: for a text that is no model's name.
+        """
+        path = self.folder / model_names.parse(name).manifest
+        there = None if path.exists() else model_names.among(name, self.names())
+        return self.folder / model_names.parse(there).manifest if there else path
 
     def blob(self, digest: str) -> Path:
         """Where the blob lies, or would.

@@ -29,8 +29,12 @@ _KEYS = ("from", "system", *SETTINGS, "parameters")
 def problems(wanted: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is wrong with the presets, one sentence each, with the nearest right word or an empty text."""
     found = [problem for name, settings in wanted.items() for problem in _wrong(str(name), settings, list(wanted))]
-    full = [_full(name) for name in wanted]
-    return found + [(f"{name} is there more than once", "") for name in sorted({one for one in full if full.count(one) > 1})]
+    known: list[str] = []
+    for name in map(_full, wanted):
+        if twice := model_names.among(name, known):
+            found.append((f"{twice} is there more than once", ""))
+        known.append(name)
+    return found
 
 
 def requests(wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -88,7 +92,7 @@ def _wrong_base(name: str, base: Any, presets: list[str]) -> Iterator[tuple[str,
     except (TypeError, ValueError):
         yield f"{name}: from must name a model", ""
         return
-    if model_names.full(base) in {_full(one) for one in presets}:
+    if model_names.among(base, map(_full, presets)):
         yield f"{name}: from names the preset {base}; a preset is made of a model", ""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from .. import model_names
 from ..engine import EngineError
 from ..parsers import ollama_log
 from ..result import Result, judged, unverifiable
@@ -91,7 +92,7 @@ def _loaded(body: str, model: str) -> dict[str, Any] | None:
         return next(
             {"size": int(row["size"]), "size_vram": int(row.get("size_vram") or 0)}
             for row in rows
-            if str(row.get("name") or row.get("model")).partition(":latest")[0] == model.partition(":latest")[0]
+            if model_names.among(model, [model_names.full(str(row.get("name") or row.get("model")))])
         )
     except (ValueError, KeyError, TypeError, StopIteration):
         return None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from .. import model_names
 from ..result import Result, compare, judged, unverifiable
 from . import openwebui
 from .pages import mapping, start
@@ -43,7 +44,7 @@ def _model(name: str, listed: list[str], row: dict[str, Any]) -> Result:
     full = full_name(name)
     return judged(
         f"services.ollama.model.{name.replace(':', '_').replace('/', '_')}",
-        full in listed,
+        model_names.among(full, listed) is not None,
         seen=listed,
         wanted=full,
         why=f"Ollama does not have the model {full}: the apps that use it answer with an error.",

@@ -400,6 +400,7 @@ def test_a_result_that_is_no_number_never_reads_as_right(outcome: float, kept: d
 LOADED = [
     ('{"models": [{"name": "tiny:1b", "size": 9, "size_vram": 4}]}', {"size": 9, "size_vram": 4}),
     ('{"models": [{"model": "tiny:1b", "size": 9}]}', {"size": 9, "size_vram": 0}),
+    ('{"models": [{"name": "Tiny:1b", "size": 9}]}', {"size": 9, "size_vram": 0}),
     ('{"models": [{"name": "other:1b", "size": 9}]}', None),
     ('{"models": []}', None),
     ("<h1>502</h1>", None),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.checks import healthy
-from verify.checks import generate_llamacpp
+from verify.checks import generate_llamacpp, service_own
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result
 
 Seen = dict[str, Any]
@@ -30,6 +30,11 @@ def llamacpp(**changes: Any) -> Callable[[Seen], None]:
 
 def page(service: str, name: str, **changes: Any) -> Callable[[Seen], None]:
     return lambda seen: seen["services"][service][name].update(changes)
+
+
+def test_a_model_that_ollama_lists_in_another_case_is_there() -> None:
+    (found,) = [service_own._model("Tiny:1b", ["tiny:1b"], {"name": "ollama"})]
+    assert found.status == PASS
 
 
 def setup(**changes: Any) -> Callable[[Seen], None]:

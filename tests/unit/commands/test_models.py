@@ -210,6 +210,12 @@ def test_the_list_knows_what_is_here_wanted_and_loaded() -> None:
     assert rows[NAME]["need_bytes"], "the table knows about how large it is"
 
 
+def test_a_wanted_model_in_another_case_is_the_one_that_is_here() -> None:
+    seen = {"described": {NAME: {**LLAMA_1B, "here": True, "missing_bytes": 0}}, "whose": {NAME: "pull"}}
+    (row,) = listed(seen, services_models=[NAME.upper()]).values()
+    assert (row["name"], row["here"], row["wanted"]) == (NAME, True, True)
+
+
 def test_only_what_gpuhost_brought_and_nobody_lists_is_unlisted() -> None:
     rows = [ROW, {**ROW, "name": "old", "wanted": False}, {**ROW, "name": "mine", "wanted": False, "whose": "theirs"},
             {**ROW, "name": "gone", "wanted": False, "here": False}]  # fmt: skip

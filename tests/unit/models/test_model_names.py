@@ -47,3 +47,17 @@ def test_what_is_no_name_leads_nowhere(text: str) -> None:
     with pytest.raises(ValueError, match="is no name of a model"):
         model_names.parse(text)
     assert model_names.full(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Mistral", "mistral:latest"),
+        ("HF.co/Ada/m", "hf.co/ada/M:latest"),
+        ("b", "b:latest"),
+        ("B", "B:latest"),
+        ("c", None),
+    ],
+)
+def test_a_name_in_another_case_is_that_of_the_model_that_is_there(text: str, found: str | None) -> None:
+    assert model_names.among(text, ["mistral:latest", "hf.co/ada/M:latest", "b:latest", "B:latest"]) == found

@@ -24,6 +24,7 @@ def test_the_models_of_a_folder_are_named_as_ollama_lists_them(store: model_stor
     assert model_store.Store(tmp_path / "none").names() == []
     assert store.manifest("llama3.2") is None
     assert store.manifest("no name at all") is None
+    assert store.manifest("LLAMA3.2:1B") == store.manifest("llama3.2:1b"), "as Ollama, which finds it in any case"
 
 
 def test_a_layer_is_there_only_in_its_full_size(store: model_store.Store) -> None:

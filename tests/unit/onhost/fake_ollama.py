@@ -44,9 +44,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.server.refuses:
             self._stream([{"error": self.server.refuses}])
             return
-        name = asked["model"]
+        name = asked["model"] if ":" in asked["model"] else f"{asked['model']}:latest"
+        name = next((one for one in self.server.models if one.casefold() == name.casefold()), name)
         self.server.made += 1
-        self.server.models[name if ":" in name else f"{name}:latest"] = f"made-{self.server.made}"
+        self.server.models[name] = f"made-{self.server.made}"
         self._stream([{"status": "using existing layer sha256:1"}, {"status": "writing manifest"}, {"status": "success"}])
 
     def _asked(self) -> Any:

@@ -378,7 +378,7 @@ def test_a_host_without_models_of_ours_is_no_cache(root: Path) -> None:
 def test_a_cache_tells_what_it_lacks_itself(ollama: fake_ollama.FakeOllama) -> None:
     ollama.models = {"a:1": "x"}
     model_records.note_server(ollama.url, "/models")
-    assert model_cache.lacking(["a:1", "b:1"]) == {"url": ollama.url, "folder": "/models", "missing": ["b:1"]}
+    assert model_cache.lacking(["a:1", "A:1", "b:1"]) == {"url": ollama.url, "folder": "/models", "missing": ["b:1"]}
     model_records.note_server("http://127.0.0.1:1", "/models")
     with pytest.raises(FindingError, match="does not answer"):
         model_cache.lacking(["a:1"])

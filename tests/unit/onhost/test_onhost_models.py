@@ -45,7 +45,9 @@ def spec(server: FakeOllama, name: str = "tiny") -> dict[str, str]:
     return {"url": server.url, "model": name}
 
 
-@pytest.mark.parametrize(("name", "needed"), [("llama3.2:1b", False), ("tiny", False), ("llama3.2:3b", True), ("x", True)])
+@pytest.mark.parametrize(
+    ("name", "needed"), [("llama3.2:1b", False), ("tiny", False), ("Tiny", False), ("llama3.2:3b", True), ("x", True)]
+)
 def test_a_model_is_needed_when_ollama_does_not_list_it(ollama: FakeOllama, name: str, needed: bool) -> None:
     ollama.models = {"llama3.2:1b": "1", "tiny:latest": "2"}
     assert step_model.needed(spec(ollama, name)) is needed
@@ -80,6 +82,14 @@ def test_a_cut_is_followed_by_another_try(ollama: FakeOllama, report: Report, cu
     assert step_model.run(spec(ollama), report)["digest"] == "d1"
     assert len(ollama.asked_for("/api/pull")) == 2
     assert "asking again" in report.tail()
+
+
+def test_a_model_that_comes_onto_one_in_another_case_is_the_one_that_ollama_lists(
+    ollama: FakeOllama, report: Report
+) -> None:
+    ollama.pulls = [[ollama.has("tiny:latest", "d1"), {"status": "success"}]]
+    assert step_model.run(spec(ollama, "Tiny"), report)["digest"] == "d1"
+    assert model_records.ours("tiny:latest", "d1")
 
 
 def test_as_long_as_bytes_come_no_number_of_cuts_is_too_many(ollama: FakeOllama, report: Report) -> None:
@@ -173,6 +183,22 @@ def test_a_model_of_somebody_else_is_never_overwritten(server: FakeOllama) -> No
     assert (outcome.made, server.models["careful:latest"]) == (["other:latest"], "theirs")
 
 
+def test_a_model_of_somebody_else_is_never_overwritten_in_another_case_either(server: FakeOllama) -> None:
+    server.models["careful:latest"] = "theirs"
+    (problem,) = apply(server, {**CAREFUL, "name": "Careful:latest"}).problems
+    assert problem == {"id": "GH-PRESET-TAKEN", "seen": "a model careful:latest is here that gpuhost did not make"}
+    assert not server.asked_for("/api/create")
+
+
+def test_a_preset_in_another_case_is_the_one_that_is_ours(server: FakeOllama) -> None:
+    apply(server, CAREFUL)
+    other = {**CAREFUL, "name": "Careful:latest", "from": "LLAMA3.2:1b"}
+    assert (apply(server, other).made, apply(server, other).changed) == (["Careful:latest"], False)
+    assert sorted(server.models) == ["careful:latest", "llama3.2:1b"]
+    assert list(model_records.read()) == ["careful:latest"]
+    assert apply(server).removed == ["careful:latest"]
+
+
 def test_what_somebody_made_of_a_preset_is_kept_under_another_name(server: FakeOllama) -> None:
     apply(server, CAREFUL)
     server.models["careful:latest"] = "by hand"
@@ -229,7 +255,7 @@ def remove(server: FakeOllama, *asked: str, check: bool = False) -> models.Remov
 
 
 def test_ours_go_by_name_or_pattern(mixed: FakeOllama) -> None:
-    assert remove(mixed, "llama3.1").removed == ["llama3.1:latest"]
+    assert remove(mixed, "Llama3.1").removed == ["llama3.1:latest"]
     outcome = remove(mixed, "llama3*")
     assert (outcome.removed, outcome.kept) == (["llama3.2:1b"], ["llama3.3:latest"])
     assert sorted(mixed.models) == ["llama3.3:latest", "mine:latest"]
@@ -238,6 +264,7 @@ def test_ours_go_by_name_or_pattern(mixed: FakeOllama) -> None:
 
 def test_theirs_go_only_by_their_whole_name(mixed: FakeOllama) -> None:
     assert remove(mixed, "mine").kept == ["mine:latest"]
+    assert remove(mixed, "Mine:latest").kept == ["mine:latest"]
     assert remove(mixed, "*").kept == ["mine:latest", "llama3.3:latest"]
     assert "mine:latest" in mixed.models
     assert remove(mixed, "mine:latest").theirs == ["mine:latest"]

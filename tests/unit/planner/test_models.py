@@ -303,6 +303,7 @@ def test_a_preset_has_a_plain_name(make: Make, name: str) -> None:
 def test_two_presets_of_one_name_are_one_too_many(make: Make) -> None:
     plan = make(RX6600, services_model_presets={"a": {"from": NAME}, "a:latest": {"from": NAME}})
     assert seen(plan, "GH-INPUT-PRESET") == "a:latest is there more than once"
+    assert "GH-INPUT-PRESET" in ids(make(RX6600, services_model_presets={"a": {"from": NAME}, "A": {"from": NAME}}))
 
 
 def test_the_folder_of_the_models_follows_the_sites_data(make: Make) -> None:
