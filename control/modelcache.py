@@ -30,7 +30,7 @@ def offer(host: str, asked: Mapping[str, Any], call: Call, hope: Hope) -> dict[s
         return {"offer": None, "problem": known["problem"]}
     server = known["known"]
     for model in server["missing"]:
-        spec = {"url": server["url"], "model": model}
+        spec = {"url": server["url"], "model": model, "folder": server["folder"]}
         arguments = {"step": step_name(model), "kind": "model", "spec": spec}
         answer = steps.follow(host, arguments, lambda given: call("gpuhost_step", given))
         if answer.get("failed"):

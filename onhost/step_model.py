@@ -6,15 +6,21 @@ import json
 import re
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
-from . import model_copy, model_records, paths, process
+from . import files, model_check, model_copy, model_records, paths, process
 from .finding import FindingError
 from .ollama import Ollama, OllamaError
+from .process import Hear
 from .report import Report
 from .siblings import model_names
 
 Spec = dict[str, Any]
+
+#: In the step's folder, until what came is known to be right: `{model, had, ended}`; ``had``: the blobs that were there
+#: before, ``ended``: the model's digest once Ollama said that it has it.
+BEGUN = "begun.json"
 
 #: Seconds before Ollama is asked again after a cut, one after the other; from the first on where bytes came meanwhile.
 PAUSES: tuple[float, ...] = (2, 10, 30, 60)
@@ -33,11 +39,14 @@ _CUT = (
 
 
 def needed(spec: Spec) -> bool:
-    """Whether Ollama does not list the model, or cannot be asked."""
+    """Whether Ollama does not list the model, or cannot be asked; or the model that came was not checked to the end."""
     try:
-        return model_names.among(spec["model"], Ollama(spec["url"]).models()) is None
+        there = Ollama(spec["url"]).models()
     except OllamaError:
         return True
+    listed, name = model_names.among(spec["model"], there), model_names.full(spec["model"])
+    begun = (files.read_json(path) or {} for path in paths.steps().glob(f"*/{BEGUN}"))
+    return listed is None or any(one.get("model") == name and one.get("ended") == there[listed] for one in begun)
 
 
 def run(spec: Spec, report: Report) -> dict[str, Any]:
@@ -47,7 +56,9 @@ def run(spec: Spec, report: Report) -> dict[str, Any]:
     """
     name, server = model_names.full(spec["model"]), Ollama(spec["url"])
     warnings: list[dict[str, str]] = []
+    came = _Came(spec, name, report)
     if spec.get("cache") and (digest := _copied(spec, name, report, warnings)):
+        came.check(server, name, digest, requests=0)
         model_records.note(name, "copy", digest)
         return {"installed": [], "digest": digest}
     report.say("model", f"asking Ollama for {name}")
@@ -60,6 +71,7 @@ def run(spec: Spec, report: Report) -> dict[str, Any]:
     listed = model_names.among(name, there)
     if listed is None:
         raise FindingError("GH-MODEL-FAILED", f"{name}: Ollama said {pull.last!r} and does not list it", report.tail())
+    came.check(server, listed, there[listed], pull.requests)
     model_records.note(listed, "pull", there[listed])
     return {"installed": [], "digest": there[listed], **({"warnings": warnings} if warnings else {})}
 
@@ -79,10 +91,7 @@ def _copied(spec: Spec, name: str, report: Report, warnings: list[dict[str, str]
         if "total" in news:
             report.say("copy", f"model {name} from {spec['cache']['host']}", news["done"], news["total"], "bytes")
 
-    folder = paths.under(spec["folder"])
-    owner = folder.stat()
-    order = json.dumps({"cache": spec["cache"], "model": name, "folder": str(folder)})
-    code = process.run([*process.owned_by(owner), sys.executable, "-m", "onhost.model_copy", order], hear)
+    code = _as_owner("model_copy", {"cache": spec["cache"], "model": name, "folder": spec["folder"]}, hear)
     if code == model_copy.EXIT_REFUSED:
         raise FindingError(news["id"], f"{name}: {news['error']}", report.tail())
     digest = str(news.get("digest") or "")
@@ -93,6 +102,65 @@ def _copied(spec: Spec, name: str, report: Report, warnings: list[dict[str, str]
     return ""
 
 
+def _as_owner(module: str, order: dict[str, Any], hear: Hear) -> int:
+    """The exit status of a module of ours that works in Ollama's folder as whoever owns it."""
+    folder = paths.under(order["folder"])
+    given = json.dumps({**order, "folder": str(folder)})
+    return process.run([*process.owned_by(folder.stat()), sys.executable, "-m", f"onhost.{module}", given], hear)
+
+
+class _Came:
+    """What came of a model since the step was first begun, also over runs that were killed."""
+
+    def __init__(self, spec: Spec, name: str, report: Report) -> None:
+        self._folder, self._name, self._report = spec.get("folder"), name, report
+        self._path = report.folder / BEGUN
+        if not self._folder:
+            return
+        known, here = files.read_json(self._path) or {}, model_check.files_of(paths.under(self._folder))
+        self._again = known.get("model") == name
+        # What went since then came anew.
+        had = [one for one in here if one in known["had"]] if self._again else here
+        self._begun = {**(known if self._again else {}), "model": name, "had": had}
+        files.write_json(self._path, self._begun)
+
+    def check(self, server: Ollama, listed: str, digest: str, requests: int) -> None:
+        """What came is what the digests say, also where it took several requests and Ollama checked only the last.
+
+        :raises FindingError: ``GH-MODEL-DIGEST``; what was wrong is gone then, and the model with it.
+        """
+        if not self._folder:
+            return
+        if self._again or requests > 1:
+            files.write_json(self._path, {**self._begun, "ended": digest})
+            if wrong := self._wrong(listed):
+                with suppress(OllamaError):  # it stays listed without a blob, and is due in the next run
+                    server.delete(listed)
+                seen = f"{self._name}: {', '.join(wrong)}: what came is something else"
+                raise FindingError("GH-MODEL-DIGEST", seen, self._report.tail())
+        self._path.unlink()
+
+    def _wrong(self, listed: str) -> list[str]:
+        wrong: list[str] = []
+
+        def hear(line: str) -> None:
+            try:
+                news = json.loads(line)
+            except ValueError:
+                self._report.log(line)
+                return
+            if "wrong" in news:
+                wrong.append(news["wrong"])
+            else:
+                self._report.say("check", f"checking model {self._name}", news["done"], news["total"], "bytes")
+
+        code = _as_owner("model_check", {"folder": self._folder, "model": listed, "had": self._begun["had"]}, hear)
+        if code:
+            seen = f"{self._name}: it came, and could not be compared with its digests (exit status {code})"
+            raise FindingError("GH-MODEL-FAILED", seen, self._report.tail())
+        return wrong
+
+
 class _Pull:
     """One model on its way, over as many cuts as it takes."""
 
@@ -100,6 +168,7 @@ class _Pull:
         self._server, self._name, self._report = server, name, report
         self._parts: dict[str, tuple[float, float]] = {}
         self._most = 0.0
+        self.requests = 0
         self.last = ""
 
     def to_its_end(self) -> None:
@@ -124,6 +193,7 @@ class _Pull:
                 time.sleep(pause)
 
     def _once(self) -> None:
+        self.requests += 1
         for message in self._server.pull(self._name):
             self.last = str(message.get("status") or self.last)
             if message.get("total"):

@@ -65,7 +65,7 @@ ENTRIES: tuple[Entry, ...] = (
         (
             "GH-MODEL-DIGEST",
             "What came of a model is not what its digest says",
-            "it was changed on the way or at its source; Ollama threw it away",
+            "it was changed on the way or at its source, and was thrown away",
             "run again; if it stays so, tell whoever runs the registry or the proxy before it, and take the model elsewhere",
         ),
     ),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from onhost import footprint, model_records, models, paths, presets, removal, seals, step_model
+from onhost import footprint, model_check, model_records, models, paths, presets, removal, seals, step_model
 from onhost.finding import FindingError
 from onhost.host import Host
 from onhost.ollama import Ollama, OllamaError
@@ -17,7 +17,9 @@ from onhost.report import Report
 from tests.unit.models.parts import digest, keep, model
 from tests.unit.onhost import fake_ollama
 from tests.unit.onhost.fake_ollama import FakeOllama
+from verify import model_store
 
+FOLDER = "/srv/gpuhost/ollama/models"
 BIG = "sha256:" + "b" * 64
 
 
@@ -139,6 +141,80 @@ def test_a_success_without_a_model_is_none(ollama: FakeOllama, report: Report) -
     ollama.pulls = [[{"status": "success"}]]
     with pytest.raises(FindingError, match="does not list it"):
         step_model.run(spec(ollama), report)
+
+
+class Pieces:
+    """A model in Ollama's folder that comes in two requests, the weights in the first one."""
+
+    def __init__(self, ollama: FakeOllama, root: Path, came: bytes = b"weights") -> None:
+        self.manifest, self.blobs = model(b"weights")
+        self.folder, self._ollama = root / FOLDER.lstrip("/"), ollama
+        self.weights = self.folder / "blobs" / digest(b"weights").replace(":", "-")
+        self.spec = {**spec(ollama), "folder": FOLDER}
+        self.folder.mkdir(parents=True)
+        self._first = {**self.blobs, digest(b"weights"): came}
+        cut = {"error": "max retries exceeded: unexpected EOF"}
+        self.cut, self.rest = [piece(500), self._weigh, cut], [piece(900), self._keep, {"status": "success"}]
+
+    def _weigh(self) -> None:
+        self.weights.parent.mkdir(exist_ok=True)
+        self.weights.write_bytes(self._first[digest(b"weights")])
+
+    def _keep(self) -> None:
+        keep(self.folder, "tiny", self.manifest, self.blobs if not self.weights.exists() else self._first)
+        self._ollama.models["tiny:latest"] = digest(self.manifest)[7:]
+
+
+def test_what_came_before_a_cut_and_is_something_else_is_refused_and_gone(
+    ollama: FakeOllama, root: Path, report: Report
+) -> None:
+    pieces = Pieces(ollama, root, came=b"changed")
+    ollama.pulls = [pieces.cut, pieces.rest]
+    with pytest.raises(FindingError, match=digest(b"weights")) as caught:
+        step_model.run(pieces.spec, report)
+    assert caught.value.id == "GH-MODEL-DIGEST"
+    assert (ollama.models, pieces.weights.exists(), model_records.read()) == ({}, False, {})
+    ollama.pulls = [pieces.rest]
+    assert step_model.run(pieces.spec, report)["digest"] == digest(pieces.manifest)[7:]
+
+
+def test_what_came_before_a_kill_is_checked_by_the_run_after_it(ollama: FakeOllama, root: Path, report: Report) -> None:
+    pieces = Pieces(ollama, root, came=b"changed")
+    ollama.pulls = [[*pieces.cut[:2], {"error": "the host goes down"}]]
+    with pytest.raises(FindingError):
+        step_model.run(pieces.spec, report)
+    ollama.pulls = [pieces.rest]
+    with pytest.raises(FindingError) as caught:
+        step_model.run(pieces.spec, report)
+    assert caught.value.id == "GH-MODEL-DIGEST"
+
+
+def test_a_check_that_was_killed_is_still_due(
+    ollama: FakeOllama, root: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = Pieces(ollama, root)
+    ollama.pulls = [pieces.cut, pieces.rest]
+    with monkeypatch.context() as patch:
+        patch.setattr(step_model, "_as_owner", lambda *_: -9)
+        with pytest.raises(FindingError, match="could not be compared"):
+            step_model.run(pieces.spec, report)
+    assert step_model.needed(pieces.spec)
+    ollama.pulls = [[{"status": "success"}]]
+    assert step_model.run(pieces.spec, report)["digest"] == digest(pieces.manifest)[7:]
+    assert not step_model.needed(pieces.spec)
+
+
+def test_what_came_in_one_request_or_was_there_before_is_not_read_again(
+    ollama: FakeOllama, root: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = Pieces(ollama, root)
+    ollama.pulls = [pieces.rest]
+    with monkeypatch.context() as patch:
+        patch.setattr(step_model, "_as_owner", lambda *_: pytest.fail("Ollama has checked it"))
+        step_model.run(pieces.spec, report)
+    pieces.weights.write_bytes(b"of somebody")
+    store = model_store.Store(pieces.folder)
+    assert {"wrong": digest(b"weights")} not in list(model_check.check(store, "tiny", [pieces.weights.name]))
 
 
 CAREFUL = {"name": "careful:latest", "from": "llama3.2:1b", "system": "Be brief.", "parameters": {"temperature": 0.2}}
@@ -295,9 +371,6 @@ def test_an_error_of_ollama_is_quoted(ollama: FakeOllama) -> None:
     with pytest.raises(OllamaError, match="does not answer"):
         Ollama("http://127.0.0.1:1").models()
     assert not Ollama(ollama.url).delete("none:latest")
-
-
-FOLDER = "/srv/gpuhost/ollama/models"
 
 
 def item(name: str, **more: Any) -> dict[str, Any]:
