@@ -65,7 +65,7 @@ def remove(server: Ollama, asked: list[str], check: bool = False) -> Removal:
 def how(name: str, digest: str) -> str:
     """Whose a model is: how gpuhost brought it, or :data:`THEIRS`."""
     record = model_records.of(name)
-    return str(record["how"]) if record.get("digest") == digest else THEIRS
+    return str(record["how"]) if digest and record.get("digest") == digest else THEIRS
 
 
 def _meant(text: str, there: dict[str, str]) -> list[str]:

@@ -61,6 +61,24 @@ class Store:
             raise ValueError(f"{digest[:80]!r} is no digest of a blob")
         return self.folder / "blobs" / f"sha256-{hexadecimal}"
 
+    def settings(self, manifest: bytes) -> dict[str, Any]:
+        """`{weights, system, parameters}` of a model: the digest of its weights, and what its texts say.
+
+        :raises ValueError: for a text that is no manifest of a model, or whose parameters do not read.
+        """
+        by_kind = {layer["mediaType"]: layer["digest"] for layer in layers(manifest)}
+        parameters = self._text(by_kind.get(PARAMETERS))
+        return {
+            "weights": by_kind.get(WEIGHTS),
+            "system": self._text(by_kind.get(SYSTEM)),
+            "parameters": json.loads(parameters) if parameters else {},
+        }
+
+    def _text(self, digest: str | None) -> str:
+        if digest is None or not self.blob(digest).exists():
+            return ""
+        return self.blob(digest).read_text(encoding="utf-8")
+
     def has(self, layer: dict[str, Any]) -> bool:
         """Whether the layer is here in its full size."""
         try:

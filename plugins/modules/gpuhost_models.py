@@ -103,8 +103,9 @@ gpuhost_finding:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.onhost import model_records, models, presets
+from ansible.module_utils.onhost import model_records, models, paths, presets
 from ansible.module_utils.onhost.ollama import Ollama, OllamaError
+from ansible.module_utils.verify import model_store
 
 PRESET = {
     "name": {"type": "str", "required": True},
@@ -137,7 +138,8 @@ def main() -> None:
             if asked["absent"]:
                 gone = models.remove(server, asked["absent"], module.check_mode)
             if asked["presets"] is not None:
-                made = presets.apply(server, asked["presets"], module.check_mode)
+                store = model_store.Store(paths.under(asked["server"]["folder"]))
+                made = presets.apply(server, store, asked["presets"], module.check_mode)
     except OllamaError as error:
         finding = {"id": "GH-MODEL-SERVER", "seen": error.message}
         module.fail_json(msg=error.message, gpuhost_finding=finding)

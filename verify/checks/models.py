@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -29,26 +28,12 @@ def _look(store: model_store.Store, name: str) -> dict[str, Any]:
         manifest = store.manifest(name)
         if manifest is None:
             return {"error": "there is no such model", "closed": False}
-        layers = model_store.layers(manifest)
-        missing = [layer["digest"] for layer in layers if not store.has(layer)]
-        by_kind = {layer["mediaType"]: layer["digest"] for layer in layers}
-        parameters = _text(store, by_kind.get(model_store.PARAMETERS))
-        return {
-            "missing": missing,
-            "weights": by_kind.get(model_store.WEIGHTS),
-            "system": _text(store, by_kind.get(model_store.SYSTEM)),
-            "parameters": json.loads(parameters) if parameters else {},
-        }
+        missing = [layer["digest"] for layer in model_store.layers(manifest) if not store.has(layer)]
+        return {"missing": missing, **store.settings(manifest)}
     except PermissionError:
         return {"error": _CLOSED, "closed": True}
     except (OSError, ValueError) as error:
         return {"error": str(error), "closed": False}
-
-
-def _text(store: model_store.Store, digest: str | None) -> str:
-    if digest is None or not store.blob(digest).exists():
-        return ""
-    return store.blob(digest).read_text(encoding="utf-8")
 
 
 def judge(seen: dict[str, Any], expected: dict[str, Any]) -> list[Result]:

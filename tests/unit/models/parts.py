@@ -60,7 +60,7 @@ def digest(data: bytes) -> str:
 
 
 def model(
-    weights: bytes, config: dict[str, Any] | None = None, options: dict[str, Any] | None = None
+    weights: bytes, config: dict[str, Any] | None = None, options: dict[str, Any] | None = None, system: str = ""
 ) -> tuple[bytes, dict[str, bytes]]:
     """A model's manifest and its blobs by digest."""
     blobs: dict[str, bytes] = {}
@@ -72,6 +72,8 @@ def model(
     layers = [layer(weights, model_store.WEIGHTS), layer(b"free\n", "application/vnd.ollama.image.license")]
     if options:
         layers.append(layer(json.dumps(options).encode(), model_store.PARAMETERS))
+    if system:
+        layers.append(layer(system.encode(), model_store.SYSTEM))
     config = {"model_format": "gguf", "model_family": "llama", "model_type": "1.2B", "file_type": "Q8_0", **(config or {})}
     document = {
         "schemaVersion": 2,

@@ -227,7 +227,7 @@ def server(ollama: FakeOllama, root: Path) -> FakeOllama:
 
 
 def apply(server: FakeOllama, *wanted: dict[str, Any], check: bool = False) -> presets.Outcome:
-    return presets.apply(Ollama(server.url), list(wanted), check)
+    return presets.apply(Ollama(server.url), model_store.Store(paths.under(FOLDER)), list(wanted), check)
 
 
 def test_a_preset_is_made_once(server: FakeOllama) -> None:
@@ -283,6 +283,53 @@ def test_what_somebody_made_of_a_preset_is_kept_under_another_name(server: FakeO
     assert server.models[kept] == "by hand"
     assert server.models["careful:latest"] == "made-2"
     assert not apply(server, CAREFUL).changed
+
+
+def test_what_is_kept_of_a_preset_is_kept_once_however_often_it_cannot_be_made(server: FakeOllama) -> None:
+    apply(server, CAREFUL)
+    server.models["careful:latest"] = "by hand"
+    server.models["careful:by-hand-20200101-000000"] = "by hand"
+    server.refuses = "invalid parameter"
+    for _ in range(2):
+        assert apply(server, CAREFUL).set_aside == ["careful:by-hand-20200101-000000"]
+    assert server.asked_for("/api/copy") == []
+
+
+def put(name: str, system: str) -> str:
+    """The folder has a model of the same weights; its digest."""
+    manifest, blobs = model(b"weights", options={"temperature": 0.2, "top_k": 5}, system=system)
+    keep(paths.under(FOLDER), name, manifest, blobs)
+    return digest(manifest)[7:]
+
+
+@pytest.fixture
+def killed(server: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> FakeOllama:
+    """A host where a run ended between making a preset and noting it."""
+    keep(paths.under(FOLDER), "llama3.2:1b", *model(b"weights"))
+    note = model_records.note
+    with monkeypatch.context() as patch:
+        patch.setattr(model_records, "note", lambda *given, **more: note(*given, **more) if "making" in more else 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            apply(server, CAREFUL)
+    return server
+
+
+def test_a_preset_that_was_made_and_not_noted_is_ours(killed: FakeOllama) -> None:
+    killed.models["careful:latest"] = put("careful", "Be brief.")
+    assert not apply(killed, CAREFUL, check=True).changed
+    assert not apply(killed, CAREFUL).changed
+    assert model_records.ours("careful:latest", killed.models["careful:latest"])
+    assert apply(killed).removed == ["careful:latest"]
+
+
+def test_a_preset_that_was_not_noted_goes_when_nobody_wants_it_any_more(killed: FakeOllama) -> None:
+    killed.models["careful:latest"] = put("careful", "Be brief.")
+    assert apply(killed).removed == ["careful:latest"]
+
+
+def test_what_somebody_made_where_a_run_was_killed_is_theirs(killed: FakeOllama) -> None:
+    killed.models["careful:latest"] = put("careful", "Be long.")
+    assert [one["id"] for one in apply(killed, CAREFUL).problems] == ["GH-PRESET-TAKEN"]
 
 
 def test_a_preset_that_is_no_longer_wanted_goes_unless_somebody_changed_it(server: FakeOllama) -> None:
