@@ -32,8 +32,14 @@ class CutError(Exception):
 
 
 def main(text: str) -> int:
-    """0: the model is here; 3: the other host gave nothing more; 4: what came is refused, or there is no room for it."""
+    """0: the model is here; 3: the other host gave nothing more; 4: what came is refused, or there is no room for it.
+
+    An order with ``drop``, digests, has only what came of those go.
+    """
     order = json.loads(text)
+    if "drop" in order:
+        drop(Path(order["folder"]), order["drop"])
+        return 0
     try:
         for news in copy(order["cache"], order["model"], Path(order["folder"])):
             print(json.dumps(news), flush=True)
@@ -47,7 +53,10 @@ def main(text: str) -> int:
 
 
 def copy(cache: dict[str, Any], name: str, folder: Path) -> Iterator[dict[str, Any]]:
-    """Ollama's folder has the model in the end. Yields `{done, total}` in bytes, and last its `{digest}` (hexadecimal).
+    """Ollama's folder has the model in the end.
+
+    Yields first `{begun}`, the digests of what is to be copied, `{done, total}` in bytes, and last its `{digest}`
+    (hexadecimal).
 
     What came before a cut is not fetched again.
 
@@ -63,6 +72,7 @@ def copy(cache: dict[str, Any], name: str, folder: Path) -> Iterator[dict[str, A
     except ValueError as error:
         raise CutError(f"{name}: {error}") from error
     missing = [layer for layer in layers if not store.has(layer)]
+    yield {"begun": [layer["digest"] for layer in missing]}
     total = sum(layer["size"] for layer in layers)
     done = total - sum(layer["size"] for layer in missing)
     for layer in missing:
@@ -73,9 +83,20 @@ def copy(cache: dict[str, Any], name: str, folder: Path) -> Iterator[dict[str, A
     yield {"digest": hashlib.sha256(manifest).hexdigest()}
 
 
+def drop(folder: Path, digests: list[str]) -> None:
+    """What came of these blobs before a cut is gone: nobody goes on with it, and it would take the room a second time."""
+    store = model_store.Store(folder)
+    for digest in digests:
+        _partial(store.blob(digest)).unlink(missing_ok=True)
+
+
+def _partial(blob: Path) -> Path:
+    return blob.with_name(f"{blob.name}{model_store.OUR_PART}")
+
+
 def _layer(peer: _Peer, layer: dict[str, Any], blob: Path) -> Iterator[int]:
     """Yield how much of it is here, until all of it is, and is what its digest says."""
-    partial = blob.with_name(f"{blob.name}{model_store.OUR_PART}")
+    partial = _partial(blob)
     partial.parent.mkdir(parents=True, exist_ok=True)
     waits = list(PAUSES)
     while True:

@@ -18,8 +18,9 @@ from .siblings import model_names
 
 Spec = dict[str, Any]
 
-#: In the step's folder, until what came is known to be right: `{model, had, ended}`; ``had``: the blobs that were there
-#: before, ``ended``: the model's digest once Ollama said that it has it.
+#: In the step's folder, until what came is known to be right: `{model, had, ended, copies}`; ``had``: the blobs that were
+#: there before, ``ended``: the model's digest once Ollama said that it has it, ``copies``: digests of what was begun to be
+#: copied.
 BEGUN = "begun.json"
 
 #: Seconds before Ollama is asked again after a cut, one after the other; from the first on where bytes came meanwhile.
@@ -57,7 +58,9 @@ def run(spec: Spec, report: Report) -> dict[str, Any]:
     name, server = model_names.full(spec["model"]), Ollama(spec["url"])
     warnings: list[dict[str, str]] = []
     came = _Came(spec, name, report)
-    if spec.get("cache") and (digest := _copied(spec, name, report, warnings)):
+    digest = _copied(spec, name, report, warnings, came) if spec.get("cache") else ""
+    came.drop_copies()
+    if digest:
         came.check(server, name, digest, requests=0)
         model_records.note(name, "copy", digest)
         return {"installed": [], "digest": digest}
@@ -76,7 +79,7 @@ def run(spec: Spec, report: Report) -> dict[str, Any]:
     return {"installed": [], "digest": there[listed], **({"warnings": warnings} if warnings else {})}
 
 
-def _copied(spec: Spec, name: str, report: Report, warnings: list[dict[str, str]]) -> str:
+def _copied(spec: Spec, name: str, report: Report, warnings: list[dict[str, str]], came: _Came) -> str:
     """The model's digest once it is copied from the site's cache and Ollama lists it; empty where the cache is of no use.
 
     :raises FindingError: ``GH-MODEL-DIGEST`` or ``GH-DISK-FULL``: the registry would not mend that.
@@ -88,6 +91,8 @@ def _copied(spec: Spec, name: str, report: Report, warnings: list[dict[str, str]
             news.update(json.loads(line))
         except ValueError:
             report.log(line)
+        if begun := news.pop("begun", None):
+            came.copies(begun)
         if "total" in news:
             report.say("copy", f"model {name} from {spec['cache']['host']}", news["done"], news["total"], "bytes")
 
@@ -122,6 +127,18 @@ class _Came:
         # What went since then came anew.
         had = [one for one in here if one in known["had"]] if self._again else here
         self._begun = {**(known if self._again else {}), "model": name, "had": had}
+        files.write_json(self._path, self._begun)
+
+    def copies(self, digests: list[str]) -> None:
+        """These are being copied from the site's cache; what comes of them stays, for the copy that goes on."""
+        self._begun["copies"] = sorted({*digests, *self._begun.get("copies", [])})
+        files.write_json(self._path, self._begun)
+
+    def drop_copies(self) -> None:
+        """What was copied in part is gone: the model is here, or all that is missing comes from the registry."""
+        if not self._folder or not (digests := self._begun.pop("copies", [])):
+            return
+        _as_owner("model_copy", {"folder": self._folder, "drop": digests}, self._report.log)
         files.write_json(self._path, self._begun)
 
     def check(self, server: Ollama, listed: str, digest: str, requests: int) -> None:

@@ -251,6 +251,52 @@ def test_where_the_cache_is_of_no_use_the_registry_is_asked_and_that_is_told(
     assert model_records.read()[NAME]["how"] == "pull"
 
 
+@pytest.mark.parametrize("cached", [True, False], ids=["the cache goes away", "the site has none any more"])
+def test_what_was_copied_in_part_is_gone_before_the_registry_is_asked(
+    cache: Cache, ollama: fake_ollama.FakeOllama, monkeypatch: pytest.MonkeyPatch, cached: bool
+) -> None:
+    blobs, real = paths.under("/models") / "blobs", step_model._as_owner
+
+    def cut(module: str, order: dict[str, Any], hear: process.Hear) -> int:
+        if "cache" not in order:
+            return real(module, order, hear)
+        hear(json.dumps({"begun": [digest(WEIGHTS)]}))
+        blobs.mkdir(exist_ok=True)
+        (blobs / f"sha256-{digest(WEIGHTS)[7:]}-gpuhost").write_bytes(WEIGHTS[:2000])
+        if not cached:
+            raise FindingError("GH-STEP-FAILED", "killed")
+        return model_copy.EXIT_CUT
+
+    monkeypatch.setattr(step_model, "_as_owner", cut)
+    if not cached:
+        with pytest.raises(FindingError, match="killed"):
+            step(cache, ollama, Path("/models"))
+        assert list(blobs.glob("*-gpuhost"))
+    seen: list[Path] = []
+
+    def arrive() -> None:
+        seen.extend(blobs.glob("*-gpuhost"))
+        keep(paths.under("/models"), NAME, cache.manifest, {digest(WEIGHTS): WEIGHTS})
+
+    ollama.pulls = [[arrive, ollama.has(NAME, "pulled"), {"status": "success"}]]
+    spec = {"url": ollama.url, "model": NAME, "folder": "/models", "cache": cache.order if cached else None}
+    paths.under("/models").mkdir(exist_ok=True)
+    assert step_model.run(spec, Report(paths.step("model"), "model"))["digest"] == "pulled"
+    assert seen == []
+
+
+def test_only_what_came_of_the_model_itself_is_dropped(tmp_path: Path) -> None:
+    blobs = tmp_path / "blobs"
+    blobs.mkdir()
+    mine, other = (blobs / f"sha256-{digit * 64}-gpuhost" for digit in "ab")
+    (tmp_path / "elsewhere").write_text("theirs")
+    mine.symlink_to(tmp_path / "elsewhere")
+    other.write_text("on its way")
+    assert model_copy.main(json.dumps({"folder": str(tmp_path), "drop": [f"sha256:{'a' * 64}"]})) == 0
+    assert [path.name for path in blobs.iterdir()] == [other.name]
+    assert (tmp_path / "elsewhere").exists()
+
+
 def test_a_cache_that_lies_is_the_end_and_no_registry_is_asked(cache: Cache, ollama: fake_ollama.FakeOllama) -> None:
     (cache.store / "blobs" / f"sha256-{digest(WEIGHTS)[7:]}").write_bytes(b"x" * len(WEIGHTS))
     with pytest.raises(FindingError) as caught:
