@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,6 +11,9 @@ from control import actions, findings, modellist, steps
 from control.findings import Finding
 from control.planner.model_findings import NO_SERVER
 
+#: So many of a model's name stand in that of its step, which has at most 100.
+STEP_CHARACTERS = 80
+
 #: Runs a module on the host with these arguments.
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 #: Makes the list of a host's models of what the host told.
@@ -17,8 +21,9 @@ Listed = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
 
 def step_name(model: str) -> str:
-    """The long step that fetches a model."""
-    return f"model-{re.sub(r'[^A-Za-z0-9]+', '-', model).strip('-')}"
+    """The long step that fetches a model: its name as far as a unit can have it, and what tells it from others like it."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", model)[:STEP_CHARACTERS].strip("-")
+    return f"model-{plain}-{hashlib.sha256(model.encode()).hexdigest()[:8]}"
 
 
 def bring(host: str, asked: Mapping[str, Any], call: Call) -> dict[str, Any]:

@@ -15,12 +15,13 @@ import pytest
 
 from control.lab import faults, model_faults, names
 from control.lab.model_faults import LargeModel
+from control.modelwork import step_name
 from tests.lab.conftest import ROOT, SITE, Done, Fleet, LabHost, gpuhost, host_variables
 
 pytestmark = pytest.mark.lab
 
 OLLAMA = "http://127.0.0.1:11434"
-STEP = "model-gpuhost-lab-large-latest"
+STEP = step_name("gpuhost-lab-large:latest")
 STEPS = "/var/lib/gpuhost/steps"
 MB = 1_000_000
 SIZE = 48 * MB

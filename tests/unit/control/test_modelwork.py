@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from control import modelwork, progress_words
+from onhost import steps as onhost_steps
 
 SERVER = {"url": "http://127.0.0.1:11434", "folder": "/srv/gpuhost/ollama/models"}
 DONE = {"state": "done", "changed": True, "result": {"rc": 0}}
@@ -52,7 +53,7 @@ def test_a_step_that_runs_is_followed_and_started_once(tmp_path: Path, monkeypat
     assert bring(host, "a")["fetched"] == ["a"]
     steps = [asked for module, asked in host.asked if module == "gpuhost_step"]
     assert [asked.get("follow", False) for asked in steps] == [False, True, True]
-    assert steps[0]["step"] == "model-a"
+    assert steps[0]["step"] == modelwork.step_name("a")
     assert json.loads((tmp_path / "progress" / "gpu01.json").read_text()) == {}
 
 
@@ -111,10 +112,17 @@ def test_without_a_server_there_is_nothing_to_do() -> None:
 
 @pytest.mark.parametrize(
     ("model", "step"),
-    [("llama3.2:1b", "model-llama3-2-1b"), ("hf.co/ada/M-GGUF:Q4_K_M", "model-hf-co-ada-M-GGUF-Q4-K-M")],
-)
+    [("llama3.2:1b", "model-llama3-2-1b-"), ("hf.co/ada/M-GGUF:Q4_K_M", "model-hf-co-ada-M-GGUF-Q4-K-M-"),
+     (f"hf.co/ada/{'long-' * 40}:Q4_K_M", "model-hf-co-ada-long-long-")],
+)  # fmt: skip
 def test_a_model_s_step_has_a_name_that_a_unit_can_have(model: str, step: str) -> None:
-    assert modelwork.step_name(model) == step
+    assert modelwork.step_name(model).startswith(step)
+    assert onhost_steps._NAME.match(modelwork.step_name(model))
+
+
+def test_models_of_names_that_are_alike_have_steps_of_their_own() -> None:
+    alike = ["llama3.2:1b", "llama3-2:1b", f"{'m' * 80}:a", f"{'m' * 80}:b"]
+    assert len({modelwork.step_name(one) for one in alike}) == len(alike)
 
 
 @pytest.mark.parametrize(
