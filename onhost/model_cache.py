@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -21,6 +22,8 @@ UNIT = "gpuhost.model-cache.service"
 START_SECONDS = 15
 #: Longer than any model takes; the unit ends by itself long before, when nobody asks.
 MOST_SECONDS = 24 * 3600
+#: Addresses that nobody has (RFC 5737, RFC 3849): the default route leads there.
+ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
 
 def folder() -> Path:
@@ -43,10 +46,13 @@ def lacking(models: list[str]) -> dict[str, Any]:
     return {**server, "missing": [name for name in models if model_names.among(name, there) is None]}
 
 
-def offer(models: list[str], host: str, client: str, addresses: list[str], port: int) -> dict[str, str]:
+def offer(
+    models: list[str], host: str, client: str, addresses: list[str], port: int, routed: bool = False
+) -> dict[str, str]:
     """The cache listens and hands these models to the host with this certificate: ``{url, certificate}`` of the cache.
 
     :param addresses: names or addresses at which other hosts reach this one, the best first.
+    :param routed: where none of them will do, the address at which the default route begins does.
     :raises FindingError: ``GH-MODEL-CACHE`` where it cannot.
     """
     server = model_records.server()
@@ -55,7 +61,7 @@ def offer(models: list[str], host: str, client: str, addresses: list[str], port:
     owner = paths.under(server["folder"]).stat()
     certificate = peer_keys.ensure(folder(), "gpuhost model cache", owner.st_uid, owner.st_gid)
     with files.locked(folder() / ".lock"):
-        address = _own(addresses)
+        address = _own(addresses, routed)
         _write("clients.json", {**_clients(), host: client})
         known = _order() if _running() else {}
         order = {
@@ -90,19 +96,33 @@ def close(host: str) -> bool:
     return known is not None
 
 
-def _own(addresses: list[str]) -> str:
+def _own(addresses: list[str], routed: bool) -> str:
     """The first that is this host's own and can be reached from elsewhere."""
-    for name in addresses:
-        try:
-            found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-        except OSError:
-            continue
-        for family, _, _, _, where in found:
-            address = str(where[0])
-            if _may_listen(family, address):
-                return address
+    found = [one for name in addresses for one in _resolved(name)]
+    # Debian's installer writes a host's own name to 127.0.1.1: there the name that others know says nothing.
+    for family, address in [*found, *(_sources() if routed else [])]:
+        if _may_listen(family, address):
+            return address
     tried = ", ".join(addresses) or "nothing"
     raise FindingError("GH-MODEL-CACHE", f"{tried}: not its own, or only for itself (services_model_cache_address)")
+
+
+def _resolved(name: str) -> list[tuple[int, str]]:
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return [(family, str(where[0])) for family, _, _, _, where in found]
+
+
+def _sources() -> list[tuple[int, str]]:
+    """The addresses with which this host goes out, by its routes. Nothing is sent: a datagram socket only looks them up."""
+    found = []
+    for family, elsewhere in ELSEWHERE:
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((elsewhere, 9))
+            found.append((int(family), str(probe.getsockname()[0])))
+    return found
 
 
 def _may_listen(family: int, address: str) -> bool:

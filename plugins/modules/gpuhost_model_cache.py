@@ -36,6 +36,10 @@ options:
     type: list
     elements: str
     default: []
+  routed:
+    description: Where none of O(addresses) will do, the address at which the host's default route begins does.
+    type: bool
+    default: false
   port:
     description: Where it listens.
     type: int
@@ -81,8 +85,8 @@ def act(asked: dict) -> dict:
         return {}
     if asked["state"] == "known":
         return {"known": model_cache.lacking(asked["models"])}
-    offer = model_cache.offer(asked["models"], asked["host"], asked["certificate"], asked["addresses"], asked["port"])
-    return {"offer": offer}
+    where = (asked["addresses"], asked["port"], asked["routed"])
+    return {"offer": model_cache.offer(asked["models"], asked["host"], asked["certificate"], *where)}
 
 
 def main() -> None:
@@ -93,6 +97,7 @@ def main() -> None:
             "models": {"type": "list", "elements": "str", "default": []},
             "certificate": {"type": "str", "default": ""},
             "addresses": {"type": "list", "elements": "str", "default": []},
+            "routed": {"type": "bool", "default": False},
             "port": {"type": "int", "default": 0},
         },
         supports_check_mode=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import ssl
 import stat
 import subprocess
@@ -359,8 +360,8 @@ def unit(root: Path, monkeypatch: pytest.MonkeyPatch) -> Unit:
     return Unit(monkeypatch)
 
 
-def offered(host: str, *models: str, addresses: list[str] | None = None) -> dict[str, str]:
-    return model_cache.offer(list(models), host, f"certificate of {host}\n", addresses or ["127.0.0.1"], 11440)
+def offered(host: str, *models: str, addresses: list[str] | None = None, routed: bool = False) -> dict[str, str]:
+    return model_cache.offer(list(models), host, f"certificate of {host}\n", addresses or ["127.0.0.1"], 11440, routed)
 
 
 def order() -> dict[str, Any]:
@@ -407,10 +408,22 @@ def test_an_address_that_is_not_its_own_is_passed_over(unit: Unit) -> None:
         offered("gpu02", "a:1", addresses=["127.0.0.2"])
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "192.0.2.1"])
-def test_a_cache_listens_neither_for_itself_alone_nor_at_an_address_of_somebody_else(address: str) -> None:
-    import socket
+def test_a_cache_whose_name_means_only_itself_listens_where_its_default_route_begins(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_cache, "ELSEWHERE", ((socket.AF_INET, "127.0.0.1"),))
+    assert offered("gpu02", "a:1", addresses=["127.0.0.2"], routed=True)["url"] == "https://127.0.0.1:11440"
+    assert offered("gpu02", "a:1", addresses=["127.0.0.4"], routed=True)["url"] == "https://127.0.0.4:11440"
 
+
+def test_a_cache_without_a_route_is_of_no_use(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_cache, "ELSEWHERE", ((socket.AF_INET6, "no address"),))
+    with pytest.raises(FindingError, match=r"127\.0\.0\.2: not its own"):
+        offered("gpu02", "a:1", addresses=["127.0.0.2"], routed=True)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.1.1", "::1", "192.0.2.1"])
+def test_a_cache_listens_neither_for_itself_alone_nor_at_an_address_of_somebody_else(address: str) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     assert not model_cache._may_listen(family, address)
 
