@@ -31,6 +31,11 @@ def folder() -> Path:
     return paths.runtime() / "model-cache"
 
 
+def _lock() -> Path:
+    # Beside the folder: who closes removes that one while another waits to open it.
+    return paths.runtime() / "model-cache.lock"
+
+
 def lacking(models: list[str]) -> dict[str, Any]:
     """``{url, folder, missing}``: this host's Ollama, and which of the models it does not have.
 
@@ -59,9 +64,9 @@ def offer(
     if not server:
         raise FindingError("GH-MODEL-CACHE", "it has no models of gpuhost's yet")
     owner = paths.under(server["folder"]).stat()
-    certificate = peer_keys.ensure(folder(), "gpuhost model cache", owner.st_uid, owner.st_gid)
-    with files.locked(folder() / ".lock"):
-        address = _own(addresses, routed)
+    address = _own(addresses, routed)
+    with files.locked(_lock()):
+        certificate = peer_keys.ensure(folder(), "gpuhost model cache", owner.st_uid, owner.st_gid)
         _write("clients.json", {**_clients(), host: client})
         known = _order() if _running() else {}
         order = {
@@ -82,9 +87,9 @@ def offer(
 
 def close(host: str) -> bool:
     """The cache knows this host no longer, and has ended where it knows none; whether it knew it."""
-    if not folder().exists():
-        return False
-    with files.locked(folder() / ".lock"):
+    with files.locked(_lock()):
+        if not folder().exists():
+            return False
         clients = _clients()
         known = clients.pop(host, None)
         _write("clients.json", clients)

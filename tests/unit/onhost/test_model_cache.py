@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from onhost import model_cache, model_copy, model_records, model_server, paths, peer_keys, process, step_model
+from onhost import files, model_cache, model_copy, model_records, model_server, paths, peer_keys, process, step_model
 from onhost.finding import FindingError
 from onhost.report import Report
 from tests.unit.models.parts import digest, keep, model
@@ -384,6 +384,38 @@ def test_a_cache_opens_for_one_host_after_the_other_and_closes_after_the_last(un
     assert not unit.on
     assert not model_cache.folder().exists()
     assert not model_cache.close("gpu03")
+
+
+def test_a_cache_that_closes_for_one_host_keeps_the_key_for_the_next(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered("gpu02", "a:1")
+    closing = threading.Thread(target=model_cache.close, args=["gpu02"])
+    ensure = peer_keys.ensure
+
+    def slow(*given: Any) -> str:
+        certificate = ensure(*given)
+        closing.start()
+        closing.join(0.3)
+        return certificate
+
+    monkeypatch.setattr(peer_keys, "ensure", slow)
+    certificate = offered("gpu03", "a:1")["certificate"]
+    closing.join()
+    assert unit.on
+    assert (model_cache.folder() / "certificate.pem").read_text() == certificate
+    assert (model_cache.folder() / "key.pem").exists()
+    assert (model_cache.folder() / "clients.pem").read_text() == "certificate of gpu03\n"
+
+
+def test_two_that_close_a_cache_at_once_leave_nothing(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered("gpu02", "a:1")
+    both = [threading.Thread(target=model_cache.close, args=["gpu02"]) for _ in range(2)]
+    with files.locked(paths.runtime() / "model-cache.lock"):
+        for one in both:
+            one.start()
+        time.sleep(0.2)
+    for one in both:
+        one.join()
+    assert not model_cache.folder().exists()
 
 
 def test_a_cache_that_ended_offers_only_what_is_asked_for_now(unit: Unit) -> None:
