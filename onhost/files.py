@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 
-def write(path: Path, data: bytes, mode: int = 0o600, durable: bool = True) -> None:
+def write(path: Path, data: bytes, mode: int = 0o600, durable: bool = True, owner: tuple[int, int] | None = None) -> None:
     """``path`` holds ``data`` with ``mode``, or still what it held before; its folders exist.
 
     :param durable: also survive a power cut; costs a disk flush: not for what changes each second.
+    :param owner: user and group to whom the file belongs from its first moment; None: us.
     """
     make_folder(path.parent)
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -24,6 +25,8 @@ def write(path: Path, data: bytes, mode: int = 0o600, durable: bool = True) -> N
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
+            if owner:
+                os.fchown(stream.fileno(), *owner)
             os.fchmod(stream.fileno(), mode)
             if durable:
                 os.fsync(stream.fileno())

@@ -76,7 +76,7 @@ def offer(
             "models": sorted({*known.get("models", []), *models}),
         }
         _write("order.json", order)
-        _write_clients(owner)
+        _write_clients()
         if known and (known["address"], known["port"]) != (address, port):
             _stop()
         if not _running():
@@ -94,7 +94,7 @@ def close(host: str) -> bool:
         known = clients.pop(host, None)
         _write("clients.json", clients)
         if clients:
-            _write_clients(folder().stat())
+            _write_clients()
         else:
             _stop()
             shutil.rmtree(folder())
@@ -215,8 +215,7 @@ def _write(name: str, document: dict[str, Any]) -> None:
     files.write(folder() / name, (json.dumps(document, indent=1) + "\n").encode(), mode=0o644, durable=False)
 
 
-def _write_clients(owner: os.stat_result) -> None:
+def _write_clients() -> None:
     """The certificates of all hosts that may ask, in one file."""
-    path = folder() / "clients.pem"
-    files.write(path, "".join(_clients().values()).encode(), mode=0o644, durable=False)
-    os.chown(path, owner.st_uid, owner.st_gid)
+    text = "".join(_clients().values())
+    files.write(folder() / "clients.pem", text.encode(), mode=0o644, durable=False)

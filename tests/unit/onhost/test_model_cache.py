@@ -8,6 +8,7 @@ import socket
 import ssl
 import stat
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.error
@@ -328,10 +329,56 @@ def test_a_key_is_made_once_stays_private_and_is_renewed(tmp_path: Path) -> None
     first = peer_keys.ensure(folder, "gpu02", os.getuid(), os.getgid())
     assert peer_keys.ensure(folder, "gpu02", os.getuid(), os.getgid()) == first
     assert stat.S_IMODE((folder / "key.pem").stat().st_mode) == 0o600
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o710
     old = time.time() - 25 * 3600
     os.utime(folder / "certificate.pem", (old, old))
     assert peer_keys.ensure(folder, "gpu02", os.getuid(), os.getgid()) != first
+
+
+OLLAMA = 11434
+
+
+@pytest.fixture
+def passable() -> Iterator[Path]:
+    """A folder that every user of this machine gets through."""
+    with tempfile.TemporaryDirectory() as top:
+        Path(top).chmod(0o755)
+        yield Path(top)
+
+
+def as_ollama(*argv: str) -> subprocess.CompletedProcess[str]:
+    there = os.stat_result((0o755, 0, 0, 0, OLLAMA, OLLAMA, 0, 0, 0, 0))
+    return subprocess.run([*process.owned_by(there), *argv], capture_output=True, text=True, check=False)
+
+
+def test_who_uses_a_key_reads_it_and_puts_nothing_in_its_place(passable: Path) -> None:
+    folder = passable / "keys"
+    certificate = peer_keys.ensure(folder, "gpu02", OLLAMA, OLLAMA)
+    assert as_ollama("cat", str(folder / "certificate.pem")).stdout == certificate
+    assert "PRIVATE KEY" in as_ollama("cat", str(folder / "key.pem")).stdout
+    for act in (["touch", str(folder / "new")], ["rm", "-f", str(folder / "key.pem")], ["rm", "-rf", str(folder)]):
+        assert as_ollama(*act).returncode, act
+    assert as_ollama("sh", "-c", f"echo >> {folder}/certificate.pem").returncode
+    assert peer_keys.ensure(folder, "gpu02", OLLAMA, OLLAMA) == certificate
+
+
+@pytest.mark.parametrize("name", ["certificate.pem", "key.pem", ".certificate.pem", ".key.pem"])
+def test_what_somebody_made_a_link_of_in_a_folder_of_keys_leads_nowhere(passable: Path, name: str) -> None:
+    theirs, folder = passable / "shadow", passable / "keys"
+    theirs.write_text("nobody else's")
+    folder.mkdir(mode=0o700)
+    (folder / name).symlink_to(theirs)
+    for path in (folder, folder / name):
+        os.chown(path, OLLAMA, OLLAMA, follow_symlinks=False)
+    assert peer_keys.ensure(folder, "gpu02", OLLAMA, OLLAMA).startswith("-----BEGIN CERTIFICATE-----")
+    assert (theirs.read_text(), theirs.stat().st_uid) == ("nobody else's", os.getuid())
+    assert not (folder / name).is_symlink()
+
+
+def test_a_key_that_was_somebody_else_s_is_made_anew(passable: Path) -> None:
+    before = peer_keys.ensure(passable / "keys", "gpu02", OLLAMA, OLLAMA)
+    assert peer_keys.ensure(passable / "keys", "gpu02", OLLAMA + 1, OLLAMA + 1) != before
+    assert as_ollama("cat", str(passable / "keys" / "key.pem")).returncode
 
 
 class Unit:
@@ -416,6 +463,16 @@ def test_two_that_close_a_cache_at_once_leave_nothing(unit: Unit, monkeypatch: p
     for one in both:
         one.join()
     assert not model_cache.folder().exists()
+
+
+def test_who_runs_the_cache_reads_what_it_is_told_and_changes_nothing_of_it(unit: Unit) -> None:
+    os.chown(paths.under("/models"), OLLAMA, OLLAMA)
+    offered("gpu02", "a:1")
+    told = {path.name: path.stat() for path in model_cache.folder().iterdir()}
+    assert set(told) == {"key.pem", "certificate.pem", "clients.pem", "clients.json", "order.json"}
+    assert {name for name, found in told.items() if found.st_uid == OLLAMA} == {"key.pem"}
+    assert {name for name, found in told.items() if stat.S_IMODE(found.st_mode) == 0o644} == set(told) - {"key.pem"}
+    assert (model_cache.folder().stat().st_uid, model_cache.folder().stat().st_gid) == (os.getuid(), OLLAMA)
 
 
 def test_a_cache_that_ended_offers_only_what_is_asked_for_now(unit: Unit) -> None:
