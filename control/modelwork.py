@@ -36,10 +36,13 @@ def bring(host: str, asked: Mapping[str, Any], call: Call) -> dict[str, Any]:
     if not server:
         return {"changed": False, "fetched": [], "gpuhost_findings": []}
     fetched, waiting = [], False
-    cache, useless = _cache(asked.get("cache") or {})
+    told = asked.get("cache") or {}
+    cache, useless = _cache(told)
+    left_out = (told.get("offer") or {}).get("left_out") or []
     found += [findings.make("GH-MODEL-CACHE", host, useless)] if useless else []
     for model in asked.get("models") or []:
-        spec = {"url": server["url"], "model": model, "folder": server["folder"], "cache": cache}
+        copied = None if model in left_out else cache
+        spec = {"url": server["url"], "model": model, "folder": server["folder"], "cache": copied}
         answer = steps.follow(
             host, {"step": step_name(model), "kind": "model", "spec": spec}, lambda given: call("gpuhost_step", given)
         )
@@ -65,17 +68,18 @@ def bring(host: str, asked: Mapping[str, Any], call: Call) -> dict[str, Any]:
 
 
 def _cache(told: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
-    """From where models are copied, or None; and why not from the site's cache, where it has one and something is missing.
+    """From where models are copied, or None; and why not, or not all, from the site's cache, where something is missing.
 
     :param told: ``host``, and what ``gpuhost_model_key`` and ``gpuhost_model_cache`` answered as ``key`` and ``offer``.
     """
     key, offer, host = told.get("key") or {}, told.get("offer") or {}, told.get("host")
     if not host:
         return None, ""
-    if offer.get("offer"):
-        return {"host": host, "key_folder": key["key_folder"], **offer["offer"]}, ""
     problem = key.get("problem") or offer.get("problem") or (offer.get("msg") if offer.get("failed") else "")
-    return None, f"{host}: {problem}" if problem else ""
+    useless = f"{host}: {problem}" if problem else ""
+    if offer.get("offer"):
+        return {"host": host, "key_folder": key["key_folder"], **offer["offer"]}, useless
+    return None, useless
 
 
 def _of_step(host: str, model: str, answer: Mapping[str, Any]) -> Finding:

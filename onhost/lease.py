@@ -46,13 +46,17 @@ def acquire(
     """
     with files.locked(_lock()):
         lease = files.read_json(paths.lease()) or {}
-        holder = lease.get("owner") or {}
-        if holder and not _same(holder, owner) and not _stale(lease, owner, takeover_seconds, dead_owner or {}, at_work):
-            raise FindingError("GH-LOCKED", _told(lease, at_work))
-        mine = _same(holder, owner)
+        if told := _other(lease, owner, takeover_seconds, dead_owner or {}, at_work):
+            raise FindingError("GH-LOCKED", told)
+        mine = _same(lease.get("owner") or {}, owner)
         since = lease["since"] if mine else now()
         _store(owner, since)
         return not mine
+
+
+def other(owner: Owner, at_work: Callable[[], list[str]] = units.active) -> str:
+    """Who holds the host, for a message; empty where ``owner`` does, or could."""
+    return _other(files.read_json(paths.lease()) or {}, owner, TAKEOVER_SECONDS, {}, at_work)
 
 
 def touch() -> None:
@@ -83,6 +87,13 @@ def release(owner: Owner, at_work: Callable[[], list[str]] = units.active) -> bo
             _lock().unlink()
             paths.state().rmdir()
         return True
+
+
+def _other(lease: dict[str, Any], owner: Owner, limit: float, dead: Owner, at_work: Callable[[], list[str]]) -> str:
+    holder = lease.get("owner") or {}
+    if not holder or _same(holder, owner) or _stale(lease, owner, limit, dead, at_work):
+        return ""
+    return _told(lease, at_work)
 
 
 def _stale(lease: dict[str, Any], owner: Owner, limit: float, dead: Owner, at_work: Callable[[], list[str]]) -> bool:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import files, library, model_records, paths, peer_keys, process
+from . import files, lease, library, model_records, paths, peer_keys, process, units
 from .finding import FindingError
 from .ollama import Ollama, OllamaError
 from .siblings import model_names
@@ -36,8 +36,9 @@ def _lock() -> Path:
     return paths.runtime() / "model-cache.lock"
 
 
-def lacking(models: list[str]) -> dict[str, Any]:
-    """``{url, folder, missing}``: this host's Ollama, and which of the models it does not have.
+def lacking(models: list[str], owner: lease.Owner) -> dict[str, Any]:
+    """This host's Ollama (``url``, ``folder``), which of the models it does not have (``missing``), and what may stand in
+    the way of fetching them: ``free_bytes``, ``at_work`` (steps that run), ``lease`` and ``held``: who but ``owner`` has it.
 
     :raises FindingError: ``GH-MODEL-CACHE`` where this host has no Ollama of gpuhost's that answers.
     """
@@ -48,7 +49,14 @@ def lacking(models: list[str]) -> dict[str, Any]:
         there = Ollama(server["url"]).models()
     except OllamaError as error:
         raise FindingError("GH-MODEL-CACHE", error.message) from error
-    return {**server, "missing": [name for name in models if model_names.among(name, there) is None]}
+    return {
+        **server,
+        "missing": [name for name in models if model_names.among(name, there) is None],
+        "free_bytes": shutil.disk_usage(paths.under(server["folder"])).free,
+        "at_work": units.active(),
+        "held": lease.other(owner),
+        "lease": lease.read(),
+    }
 
 
 def offer(

@@ -12,7 +12,7 @@ description:
 options:
   state:
     description:
-      - C(known) tells which of the models the cache does not have itself.
+      - C(known) tells which of the models the cache does not have itself, and what stands in the way of fetching them.
       - C(offered) opens it for one more host.
       - C(closed) takes the host away again.
     type: str
@@ -27,6 +27,10 @@ options:
     type: list
     elements: str
     default: []
+  owner:
+    description: For C(known), the run that asks, as M(gpuhost_lease) takes it.
+    type: dict
+    default: {}
   certificate:
     description: The certificate (PEM) that it will show.
     type: str
@@ -60,7 +64,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 known:
-  description: C(url) and C(folder) of the cache's own Ollama, and C(missing).
+  description:
+    - C(url) and C(folder) of the cache's own Ollama, and C(missing); C(free_bytes) of the disk of that folder; C(at_work),
+      the steps that run; C(lease), the lease of the cache, and C(held), who else has it, or an empty text.
   returned: for C(known)
   type: dict
 offer:
@@ -84,7 +90,7 @@ def act(asked: dict) -> dict:
         model_cache.close(asked["host"])
         return {}
     if asked["state"] == "known":
-        return {"known": model_cache.lacking(asked["models"])}
+        return {"known": model_cache.lacking(asked["models"], asked["owner"])}
     where = (asked["addresses"], asked["port"], asked["routed"])
     return {"offer": model_cache.offer(asked["models"], asked["host"], asked["certificate"], *where)}
 
@@ -95,6 +101,7 @@ def main() -> None:
             "state": {"type": "str", "required": True, "choices": ["known", "offered", "closed"]},
             "host": {"type": "str", "required": True},
             "models": {"type": "list", "elements": "str", "default": []},
+            "owner": {"type": "dict", "default": {}},
             "certificate": {"type": "str", "default": ""},
             "addresses": {"type": "list", "elements": "str", "default": []},
             "routed": {"type": "bool", "default": False},

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from control import modelcache, modelwork, planner, preflight, support
+from control import lease, modelcache, modelwork, planner, preflight, support
 from tests.unit.control.test_modelwork import DONE, SERVER, Host
 from tests.unit.planner.conftest import snapshot, wishes
 from tests.unit.planner.test_models import RX6600
@@ -22,29 +22,83 @@ class Cache:
 
     def __init__(self, steps: list[dict[str, Any]] | None = None, **states: list[dict[str, Any]]) -> None:
         self.states, self.steps = states, steps or []
+        self.sizes: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
+        self.offered: list[str] = []
 
     def __call__(self, module: str, given: dict[str, Any]) -> dict[str, Any]:
         if module == "gpuhost_step":
             self.asked.append(f"step {given['spec']['model']}")
             return self.steps.pop(0)
+        if module == "gpuhost_model_info":
+            return {"models": {"asked": {name: self.sizes.get(name, {"error": "no answer"}) for name in given["models"]}}}
         self.asked.append(given["state"])
+        self.offered = given["models"]
         answers = self.states[given["state"]]
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
 
-def known(*missing: str) -> dict[str, Any]:
-    return {"problem": "", "known": {"url": "http://127.0.0.1:11434", "folder": "/models", "missing": list(missing)}}
+GB = 10**9
 
 
-def offer(cache: Cache, hope: bool = False) -> dict[str, Any]:
-    return modelcache.offer("gpu02", ASKED, cache, lambda: hope)
+def known(*missing: str, **changed: Any) -> dict[str, Any]:
+    server = {"url": "http://127.0.0.1:11434", "folder": "/models", "missing": list(missing)}
+    room = {"free_bytes": 100 * GB, "at_work": [], "held": "", "lease": None}
+    return {"problem": "", "known": {**server, **room, **changed}}
+
+
+OPENED = {"problem": "", "offer": OFFER}
+
+
+def offer(cache: Cache, *models: str, hope: bool = False) -> dict[str, Any]:
+    return modelcache.offer("gpu02", {**ASKED, "models": list(models) or ["a:1"]}, cache, lambda: hope)
 
 
 def test_a_cache_fetches_first_what_it_lacks_itself() -> None:
     cache = Cache([DONE], known=[known("a:1")], offered=[{"problem": "", "offer": OFFER}])
-    assert offer(cache) == {"offer": OFFER, "problem": ""}
+    assert offer(cache) == {"offer": OFFER, "problem": "", "left_out": []}
     assert cache.asked == ["known", "step a:1", "offered"]
+
+
+def test_what_does_not_come_to_the_cache_keeps_nothing_else_from_being_copied() -> None:
+    gone = {"failed": True, "gpuhost_finding": {"id": "GH-MODEL-UNKNOWN", "seen": "b:1: gone"}}
+    cache = Cache([DONE, gone, DONE], known=[known("a:1", "b:1", "c:1")], offered=[OPENED])
+    found = offer(cache, "a:1", "b:1", "c:1", "d:1")
+    assert found == {"offer": OFFER, "problem": "it could not fetch b:1: gone", "left_out": ["b:1"]}
+    assert cache.offered == ["a:1", "c:1", "d:1"]
+
+
+def test_a_cache_fetches_nothing_that_its_disk_has_no_room_for() -> None:
+    cache = Cache([DONE], known=[known("a:1", "b:1", "c:1")], offered=[OPENED])
+    cache.sizes = {"a:1": {"missing_bytes": 60 * GB}, "b:1": {"missing_bytes": 40 * GB}, "c:1": {"missing_bytes": 30 * GB}}
+    cache.steps = [DONE, DONE]
+    found = offer(cache, "a:1", "b:1", "c:1")
+    assert found["problem"] == "b:1 takes 40.0 GB, and its disk has 40.0 GB free, of which 500.0 MB stay free"
+    assert found["left_out"] == ["b:1"]
+    assert cache.asked == ["known", "step a:1", "step c:1", "offered"]
+
+
+def test_what_comes_to_the_cache_already_is_waited_for_whatever_room_is_left() -> None:
+    cache = Cache([DONE], known=[known("a:1", at_work=["model-a-1"], free_bytes=0)], offered=[OPENED])
+    cache.sizes = {"a:1": {"missing_bytes": 60 * GB}}
+    assert offer(cache)["offer"] == OFFER
+    assert cache.asked == ["known", "step a:1", "offered"]
+
+
+def test_nothing_is_fetched_on_a_cache_that_another_run_works_on() -> None:
+    held = {"held": "ada on desk has worked on it since noon", "lease": {"owner": {"machine_id": "another", "pid": 1}}}
+    cache = Cache(known=[known("a:1", **held)], offered=[OPENED])
+    found = offer(cache, "a:1", "b:1")
+    assert found["problem"] == "a:1 is not there, and not fetched meanwhile: ada on desk has worked on it since noon"
+    assert (found["offer"], found["left_out"], cache.offered) == (OFFER, ["a:1"], ["b:1"])
+    assert offer(cache)["offer"] is None, "there is nothing left to offer"
+
+
+def test_a_run_of_this_machine_that_ended_is_in_nobody_s_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "dead_holder", lambda found: found["owner"])
+    held = {"held": "ada on desk has worked on it since noon", "lease": {"owner": {"pid": 1}}}
+    cache = Cache([DONE], known=[known("a:1", **held)], offered=[OPENED])
+    assert offer(cache)["problem"] == ""
 
 
 @pytest.mark.parametrize(
@@ -58,7 +112,8 @@ def test_a_cache_fetches_first_what_it_lacks_itself() -> None:
     ],
 )  # fmt: skip
 def test_a_cache_that_is_of_no_use_says_why(cache: Cache, problem: str) -> None:
-    assert offer(cache) == {"offer": None, "problem": problem}
+    found = offer(cache)
+    assert (found["offer"], found["problem"]) == (None, problem)
 
 
 def test_a_cache_that_is_being_set_up_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,6 +162,17 @@ def test_a_host_is_told_where_the_cache_is_and_by_what_to_know_it() -> None:
     result, cache = bring({"host": "gpu01", "key": KEY, "offer": {"offer": OFFER, "problem": ""}})
     assert cache == {"host": "gpu01", "key_folder": "/run/gpuhost/model-key", **OFFER}
     assert result["gpuhost_findings"] == []
+
+
+def test_what_the_cache_does_not_have_comes_from_the_registry_and_the_rest_from_the_cache() -> None:
+    host = Host(a=[DONE], b=[DONE])
+    told = {"host": "gpu01", "key": KEY, "offer": {"offer": OFFER, "problem": "it could not fetch b", "left_out": ["b"]}}
+    result = modelwork.bring("gpu02", {"server": SERVER, "models": ["a", "b"], "presets": None, "cache": told}, host)
+    caches = {one["spec"]["model"]: one["spec"]["cache"] for module, one in host.asked if module == "gpuhost_step"}
+    assert caches == {"a": {"host": "gpu01", "key_folder": "/run/gpuhost/model-key", **OFFER}, "b": None}
+    assert [(one["id"], one["seen"]) for one in result["gpuhost_findings"]] == [
+        ("GH-MODEL-CACHE", "gpu01: it could not fetch b")
+    ]
 
 
 @pytest.mark.parametrize(

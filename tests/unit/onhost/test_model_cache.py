@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import ssl
 import stat
@@ -20,7 +21,19 @@ from typing import Any
 
 import pytest
 
-from onhost import files, model_cache, model_copy, model_records, model_server, paths, peer_keys, process, step_model
+from onhost import (
+    files,
+    lease,
+    model_cache,
+    model_copy,
+    model_records,
+    model_server,
+    paths,
+    peer_keys,
+    process,
+    step_model,
+    units,
+)
 from onhost.finding import FindingError
 from onhost.report import Report
 from tests.unit.models.parts import digest, keep, model
@@ -381,6 +394,9 @@ def test_a_key_that_was_somebody_else_s_is_made_anew(passable: Path) -> None:
     assert as_ollama("cat", str(passable / "keys" / "key.pem")).returncode
 
 
+RUN = {"controller": "desk", "machine_id": "m1", "pid": 7, "start_time": "99", "run": "r1", "user": "ada"}
+
+
 class Unit:
     """The unit of the cache, without systemd."""
 
@@ -518,15 +534,30 @@ def test_a_cache_listens_neither_for_itself_alone_nor_at_an_address_of_somebody_
 
 
 def test_a_host_without_models_of_ours_is_no_cache(root: Path) -> None:
-    for act in (lambda: model_cache.lacking(["a:1"]), lambda: offered("gpu02", "a:1")):
+    for act in (lambda: model_cache.lacking(["a:1"], RUN), lambda: offered("gpu02", "a:1")):
         with pytest.raises(FindingError, match="no models of gpuhost's yet"):
             act()
 
 
-def test_a_cache_tells_what_it_lacks_itself(ollama: fake_ollama.FakeOllama) -> None:
+def test_a_cache_tells_what_it_lacks_itself(ollama: fake_ollama.FakeOllama, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "active", lambda: ["model-c-1"])
+    paths.under("/models").mkdir()
     ollama.models = {"a:1": "x"}
     model_records.note_server(ollama.url, "/models")
-    assert model_cache.lacking(["a:1", "A:1", "b:1"]) == {"url": ollama.url, "folder": "/models", "missing": ["b:1"]}
+    known = model_cache.lacking(["a:1", "A:1", "b:1"], RUN)
+    assert (known["url"], known["folder"], known["missing"]) == (ollama.url, "/models", ["b:1"])
+    assert (known["at_work"], known["held"], known["lease"]) == (["model-c-1"], "", None)
+    assert 0 < known["free_bytes"] <= shutil.disk_usage(paths.under("/models")).total
     model_records.note_server("http://127.0.0.1:1", "/models")
     with pytest.raises(FindingError, match="does not answer"):
-        model_cache.lacking(["a:1"])
+        model_cache.lacking(["a:1"], RUN)
+
+
+def test_a_cache_tells_who_else_works_on_it(ollama: fake_ollama.FakeOllama) -> None:
+    paths.under("/models").mkdir()
+    model_records.note_server(ollama.url, "/models")
+    lease.acquire({**RUN, "run": "r2"})
+    known = model_cache.lacking([], RUN)
+    assert "ada on desk" in known["held"]
+    assert known["lease"]["owner"]["run"] == "r2"
+    assert model_cache.lacking([], {**RUN, "run": "r2"})["held"] == ""

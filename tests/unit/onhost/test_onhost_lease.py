@@ -46,6 +46,16 @@ def test_another_live_run_is_named_with_who_and_since_when(root: Path) -> None:
     assert caught.value.id == "GH-LOCKED"
 
 
+def test_who_only_looks_is_told_of_another_live_run_and_takes_nothing(root: Path) -> None:
+    assert lease.other(owner(), at_work=nobody) == ""
+    lease.acquire(owner())
+    assert lease.other(owner(), at_work=nobody) == ""
+    assert "(run r1, last heard of 0 s ago)" in lease.other(owner("r2"), at_work=nobody)
+    silent(lease.TAKEOVER_SECONDS + 1)
+    assert lease.other(owner("r2"), at_work=nobody) == ""
+    assert (lease.read() or {})["owner"]["run"] == "r1"
+
+
 @pytest.mark.parametrize(
     ("seconds", "at_work", "taken"),
     [(10, [], False), (900, ["rocm-packages"], False), (900, [], True)],
