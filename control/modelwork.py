@@ -40,6 +40,9 @@ def bring(host: str, asked: Mapping[str, Any], call: Call) -> dict[str, Any]:
     cache, useless = _cache(told)
     left_out = (told.get("offer") or {}).get("left_out") or []
     found += [findings.make("GH-MODEL-CACHE", host, useless)] if useless else []
+    if asked.get("models"):
+        # Others may copy from this host what it has, long before the last one has come.
+        call("gpuhost_models", {"server": server})
     for model in asked.get("models") or []:
         copied = None if model in left_out else cache
         spec = {"url": server["url"], "model": model, "folder": server["folder"], "cache": copied}

@@ -22,6 +22,6 @@ class ActionModule(Action):
             "dead_owner": lease.dead_holder(task_vars.get("gpuhost_lease")),
         }
         result = self.module("gpuhost_lease", arguments, task_vars)
-        if not result.get("failed"):
+        if arguments["state"] != "touched" and not result.get("failed"):
             lease.note(task_vars["inventory_hostname"], held=arguments["state"] == "held")
         return result

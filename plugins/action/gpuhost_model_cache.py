@@ -29,6 +29,7 @@ class ActionModule(Action):
 
         if asked["state"] == "closed":
             return {"changed": False, "problem": modelcache.said(call("gpuhost_model_cache", asked))}
-        hope = modelcache.being_set_up(str(asked.pop("cache")), task_vars["ansible_play_hosts_all"], constants.DEFAULT_FORKS)
-        found = modelcache.offer(task_vars["inventory_hostname"], asked, call, hope)
+        cache, before = str(asked.pop("cache")), dict(asked.pop("before", {}))
+        hope = modelcache.being_set_up(cache, task_vars["ansible_play_hosts_all"], constants.DEFAULT_FORKS)
+        found = modelcache.offer(task_vars["inventory_hostname"], cache, asked, call, hope, before)
         return {"changed": False, **found}

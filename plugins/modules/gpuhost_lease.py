@@ -13,10 +13,11 @@ options:
   state:
     description:
       - C(held) takes the host, or fails with the finding GH-LOCKED while another live run holds it.
+      - C(touched) says that whoever holds the host is alive, for a run that waits for another host meanwhile.
       - C(released) gives the host back; another's lease stays.
     type: str
     required: true
-    choices: [held, released]
+    choices: [held, touched, released]
   owner:
     description: Who asks; C(controller), C(machine_id), C(pid), C(start_time), C(run), C(user).
     type: dict
@@ -54,6 +55,8 @@ def apply(state: str, owner: dict, dead_owner: dict) -> None:
     """The state asked for holds."""
     if state == "held":
         lease.acquire(owner, dead_owner=dead_owner)
+    elif state == "touched":
+        lease.touch()
     else:
         lease.release(owner)
 
@@ -61,7 +64,7 @@ def apply(state: str, owner: dict, dead_owner: dict) -> None:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "required": True, "choices": ["held", "released"]},
+            "state": {"type": "str", "required": True, "choices": ["held", "touched", "released"]},
             "owner": {"type": "dict", "required": True},
             "dead_owner": {"type": "dict", "default": {}},
         },

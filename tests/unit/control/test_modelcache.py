@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from control import lease, modelcache, modelwork, planner, preflight, support
+from control.paths import PLAYBOOKS_DIR, ROLES_DIR
+from onhost.lease import TAKEOVER_SECONDS
+from tests.unit.contract import repository
 from tests.unit.control.test_modelwork import DONE, SERVER, Host
 from tests.unit.planner.conftest import snapshot, wishes
 from tests.unit.planner.test_models import RX6600
@@ -50,8 +53,9 @@ def known(*missing: str, **changed: Any) -> dict[str, Any]:
 OPENED = {"problem": "", "offer": OFFER}
 
 
-def offer(cache: Cache, *models: str, hope: bool = False) -> dict[str, Any]:
-    return modelcache.offer("gpu02", {**ASKED, "models": list(models) or ["a:1"]}, cache, lambda: hope)
+def offer(cache: Cache, *models: str, hope: bool = False, waited: float = 0) -> dict[str, Any]:
+    asked = {**ASKED, "models": list(models) or ["a:1"]}
+    return modelcache.offer("gpu02", "gpu01", asked, cache, lambda: hope, {"waited": waited})
 
 
 def test_a_cache_fetches_first_what_it_lacks_itself() -> None:
@@ -124,18 +128,124 @@ def test_a_cache_that_is_being_set_up_is_waited_for(monkeypatch: pytest.MonkeyPa
     assert offer(Cache(known=[not_yet]), hope=False)["offer"] is None
 
 
+class Clock:
+    """Time that goes by only where somebody sleeps."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(modelcache.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(modelcache.time, "sleep", self.pass_by)
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def progress(folder: Path) -> Any:
+    return json.loads((folder / "progress" / "gpu02.json").read_text())
+
+
+def test_who_waits_says_for_what_and_comes_back_in_time_to_show_that_it_lives(
+    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GPUHOST_RUN_DIR", str(tmp_path))
+    not_yet = {"problem": "it has no models of gpuhost's yet"}
+    found = offer(Cache(known=[not_yet]), hope=True, waited=600)
+    assert (found["offer"], found["problem"]) == (None, "")
+    turn = found["again"]["waited"] - 600
+    assert modelcache.TURN_SECONDS <= turn <= modelcache.TURN_SECONDS + modelcache.LOOK_SECONDS
+    assert 2 * modelcache.TURN_SECONDS <= TAKEOVER_SECONDS
+    assert progress(tmp_path) == {"text": "waits for the model cache gpu01: it has no models of gpuhost's yet"}
+    assert offer(Cache(known=[known()], offered=[OPENED]), hope=True, waited=900)["offer"] == OFFER
+    assert progress(tmp_path) == {}
+
+
+def test_nobody_waits_for_ever_for_a_cache_that_is_being_set_up(clock: Clock) -> None:
+    found = offer(Cache(known=[{"problem": "not yet"}]), hope=True, waited=modelcache.PATIENCE_SECONDS)
+    assert (found["problem"], found.get("again")) == ("not yet", None)
+
+
+def test_what_comes_to_the_cache_is_followed_in_turns_and_seen(
+    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GPUHOST_RUN_DIR", str(tmp_path))
+    running = {"state": "running", "progress": {"text": "model a:1", "done": 1, "total": 2, "unit": "bytes"}}
+    cache = Cache([], known=[known("a:1")], offered=[OPENED])
+
+    def slow(module: str, given: dict[str, Any]) -> dict[str, Any]:
+        clock.pass_by(3)
+        return running if module == "gpuhost_step" else cache(module, given)
+
+    found = modelcache.offer("gpu02", "gpu01", ASKED, slow, lambda: True, {})
+    assert (found["again"]["left_out"], cache.asked) == ({}, ["known"])
+    assert progress(tmp_path)["text"] == "on the model cache gpu01: model a:1"
+    found = modelcache.offer("gpu02", "gpu01", ASKED, slow, lambda: True, {"waited": modelcache.MOST_SECONDS})
+    assert found["problem"] == "what it lacks was still on its way after 8:00:00"
+    assert not found.get("again")
+
+
+def test_what_the_cache_could_not_fetch_in_one_turn_is_not_tried_in_the_next(clock: Clock) -> None:
+    gone = {"failed": True, "gpuhost_finding": {"id": "GH-MODEL-UNKNOWN", "seen": "b:1: gone"}}
+    asked = {**ASKED, "models": ["b:1", "c:1"]}
+    cache = Cache([gone, DONE], known=[known("b:1", "c:1")], offered=[OPENED])
+
+    def slow(module: str, given: dict[str, Any]) -> dict[str, Any]:
+        answer = cache(module, given)
+        clock.pass_by(modelcache.TURN_SECONDS if answer is gone else 0)
+        return answer
+
+    found = modelcache.offer("gpu02", "gpu01", asked, slow, lambda: True, {})
+    assert found["again"]["left_out"] == {"b:1": "it could not fetch b:1: gone"}
+    found = modelcache.offer("gpu02", "gpu01", asked, slow, lambda: True, found["again"])
+    assert found == {"offer": OFFER, "problem": "it could not fetch b:1: gone", "left_out": ["b:1"]}
+    assert cache.asked == ["known", "step b:1", "known", "step c:1", "offered"]
+
+
+def test_while_a_host_waits_its_own_lease_stays_fresh() -> None:
+    ask, live, again = repository.load(ROLES_DIR / "services" / "tasks" / "model_cache.yml")
+    assert ask["gpuhost_model_cache"]["before"] == "{{ (__services_model_cache | default({})).again | default({}) }}"
+    assert live["gpuhost_lease"] == {"state": "touched"}
+    assert again["ansible.builtin.include_tasks"] == "model_cache.yml"
+    assert live["when"] == again["when"] == "__services_model_cache.again is defined"
+
+
+def test_the_tasks_that_end_all_hope_are_those_of_the_plays() -> None:
+    (block,) = [one for one in repository.load(ROLES_DIR / "services" / "tasks" / "models.yml") if "block" in one]
+    assert block["block"][-1]["name"] == modelcache.FETCH
+    for playbook in ("site", "models_pull"):
+        last = repository.load(PLAYBOOKS_DIR / f"{playbook}.yml")[-1]["tasks"][-1]
+        assert last["always"][-1]["name"] == modelcache.GIVE_BACK
+
+
+def event(name: str, task: str = "x", host: str = "gpu01", **more: Any) -> dict[str, Any]:
+    return {"host": host, "event": name, "task": task, **more}
+
+
+PLAY, BEGUN = event("play", "Bring", ""), event("start")
+
+
 @pytest.mark.parametrize(
     ("hosts", "forks", "events", "hope"),
     [
-        (["gpu01", "gpu02"], 25, [], True),
-        (["gpu02"], 25, [], False),
-        (["gpu01", "gpu02"], 2, [], False),
-        (["gpu01", "gpu02"], 25, [{"host": "gpu01", "event": "failed"}], False),
-        (["gpu01", "gpu02"], 25, [{"host": "gpu01", "event": "failed", "rescued": True}], True),
-        (["gpu01", "gpu02"], 25, [{"host": "gpu02", "event": "failed"}], True),
-        (["gpu01", "gpu02"], 25, [{"host": "gpu01", "event": "unreachable"}], False),
+        (["gpu01", "gpu02"], 25, [PLAY, BEGUN], True),
+        (["gpu02"], 25, [PLAY, BEGUN], False),
+        (["gpu01", "gpu02"], 2, [PLAY, BEGUN], False),
+        (["gpu01", "gpu02"], 25, [PLAY, BEGUN, event("failed")], False),
+        (["gpu01", "gpu02"], 25, [PLAY, BEGUN, event("failed", rescued=True)], True),
+        (["gpu01", "gpu02"], 25, [PLAY, BEGUN, event("failed", host="gpu02")], True),
+        (["gpu01", "gpu02"], 25, [PLAY, BEGUN, event("unreachable")], False),
+        (["gpu01", "gpu02"], 25, [PLAY, BEGUN, PLAY, event("start", host="gpu02")], False),
+        (["gpu01", "gpu02"], 25, [PLAY, BEGUN, event("start", modelcache.FETCH)], True),
+        (["gpu01", "gpu02"], 25, [PLAY, BEGUN, event("ok", modelcache.FETCH)], False),
+        (["gpu01", "gpu02"], 25, [PLAY, BEGUN, event("start", modelcache.GIVE_BACK)], False),
     ],
-)
+    ids=["begun", "not in the run", "few forks", "failed", "rescued", "another failed", "unreachable", "nothing is due",
+         "models are coming", "models have come", "given back"],
+)  # fmt: skip
 def test_only_a_cache_that_may_yet_come_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: list[str], forks: int, events: list[dict[str, Any]], hope: bool
 ) -> None:
@@ -155,7 +265,8 @@ KEY = {"missing": ["a"], "certificate": "mine", "key_folder": "/run/gpuhost/mode
 def bring(told: dict[str, Any], answer: dict[str, Any] | None = None) -> tuple[dict[str, Any], Any]:
     host = Host(a=[answer or DONE])
     result = modelwork.bring("gpu02", {"server": SERVER, "models": ["a"], "presets": None, "cache": told}, host)
-    return result, host.asked[0][1]["spec"]["cache"]
+    (step,) = [given for module, given in host.asked if module == "gpuhost_step"]
+    return result, step["spec"]["cache"]
 
 
 def test_a_host_is_told_where_the_cache_is_and_by_what_to_know_it() -> None:

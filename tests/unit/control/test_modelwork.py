@@ -46,6 +46,13 @@ def test_every_model_is_tried_and_all_that_failed_is_told() -> None:
     assert host.asked[-1][0] == "gpuhost_models", "presets are made of what is there"
 
 
+def test_a_host_knows_where_its_ollama_is_before_the_first_model_comes() -> None:
+    host = Host(a=[DONE])
+    modelwork.bring("gpu01", {"server": SERVER, "models": ["a"], "presets": None}, host)
+    assert [module for module, _ in host.asked] == ["gpuhost_models", "gpuhost_step"]
+    assert host.asked[0][1] == {"server": SERVER}
+
+
 def test_a_step_that_runs_is_followed_and_started_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPUHOST_RUN_DIR", str(tmp_path))
     running = {"state": "running", "progress": {"text": "model a", "done": 1, "total": 2, "unit": "bytes"}}
@@ -65,7 +72,7 @@ def test_what_is_there_already_changes_nothing() -> None:
 def test_in_check_mode_no_preset_is_asked_of_a_model_that_is_to_come() -> None:
     host = Host(a=[{"state": "needed", "changed": True}])
     assert bring(host, "a", presets=[{"name": "p"}])["changed"]
-    assert [module for module, _ in host.asked] == ["gpuhost_step"]
+    assert [module for module, given in host.asked if "presets" in given or module == "gpuhost_step"] == ["gpuhost_step"]
 
 
 def test_presets_that_failed_and_those_that_were_kept_are_told() -> None:

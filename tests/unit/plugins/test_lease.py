@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.unit.plugins.conftest import Play, outcome
 
 HOSTS = ("fine", "broken", "stopped")
 HELD = {"name": "Take", "gpuhost_lease": {"state": "held"}}
+TOUCHED = {"name": "Show that it lives", "gpuhost_lease": {"state": "touched"}}
 
 
 def last_play(playbook: str) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def run(play: Play, roots: Path) -> Path:
             "gather_facts": False,
             "strategy": last_play("site")["strategy"],
             "environment": {"GPUHOST_ROOT": "{{ root }}"},
-            "tasks": [HELD, stops, work(fails)],
+            "tasks": [HELD, TOUCHED, stops, work(fails)],
         }
     ]
     hosts = {host: {"fails": host == "broken", "stops": host == "stopped", "root": str(roots / host)} for host in HOSTS}
@@ -69,6 +71,16 @@ def test_a_host_is_given_back_whether_or_not_the_work_succeeds(run: Path, roots:
 def test_a_run_notes_which_hosts_it_still_holds(run: Path, roots: Path) -> None:
     assert holder(roots, "stopped") == run.name
     assert lease.held_in(run) == ["stopped"]
+
+
+def test_who_only_shows_that_a_run_lives_takes_no_host(play: Play, roots: Path) -> None:
+    free = roots / "free"
+    shutil.copytree(roots / "fine" / "proc", free / "proc")
+    plays = [{"hosts": "gpuhost", "gather_facts": False, "environment": {"GPUHOST_ROOT": str(free)}, "tasks": [TOUCHED]}]
+    run = play(plays, {"free": {}})
+    assert outcome(run)["free"]["status"] == "done"
+    assert holder(roots, "free") is None
+    assert lease.held_in(run) == []
 
 
 @pytest.mark.parametrize("playbook", ["site", "remove"])
