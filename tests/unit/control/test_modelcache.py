@@ -83,7 +83,7 @@ def test_a_cache_fetches_nothing_that_its_disk_has_no_room_for() -> None:
 
 
 def test_what_comes_to_the_cache_already_is_waited_for_whatever_room_is_left() -> None:
-    cache = Cache([DONE], known=[known("a:1", at_work=["model-a-1"], free_bytes=0)], offered=[OPENED])
+    cache = Cache([DONE], known=[known("a:1", at_work=[modelwork.step_name("a:1")], free_bytes=0)], offered=[OPENED])
     cache.sizes = {"a:1": {"missing_bytes": 60 * GB}}
     assert offer(cache)["offer"] == OFFER
     assert cache.asked == ["known", "step a:1", "offered"]
