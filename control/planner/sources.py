@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from control.planner import repositories
 from control.planner.model import Context, Decision, Outcome
+from control.planner.present import missing_images, missing_packages, program_present, venv_present
 
 if TYPE_CHECKING:
     from control.findings import Finding
@@ -78,8 +79,6 @@ def network(ctx: Context) -> list[Finding]:
 
 def needs_urls(ctx: Context) -> list[str]:
     """What has to be reachable for the parts of the plan that still have to be fetched."""
-    from control.planner.disk import missing_images, missing_packages, program_present, venv_present
-
     urls: list[str] = []
     images = missing_images(ctx)
     pip_on_host = ctx.parts["pytorch"]["requirements"] and not venv_present(ctx)
