@@ -562,7 +562,11 @@ def test_the_tunnel_leads_to_every_service_and_ends_with_ctrl_c(door: Door) -> N
         taken.bind(("127.0.0.1", 8888))
         taken.listen()
         pipe = subprocess.PIPE
-        tunnel = subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+        # As on a terminal, also where these tests run in the background: there Ctrl-C is ignored, and that is inherited.
+        tunnel = subprocess.Popen(
+            command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
         try:
             assert tunnel.stdout is not None
             text = ""
