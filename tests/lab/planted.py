@@ -63,7 +63,6 @@ def plant(host: LabHost) -> Planted:
     path = ROOT / "inventory" / SITE / "host_vars" / host.name / "vault.yml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_closed(yaml.safe_dump({"services_secrets": values}), password))
-    # With it in the environment ansible-vault would not know which of two to encrypt with.
     os.environ["ANSIBLE_VAULT_PASSWORD_FILE"] = str(PASSWORD_FILE)
     return Planted(values, password, set())
 
@@ -77,7 +76,10 @@ def _closed(text: str, password: str) -> str:
     tool = str(Path(sys.executable).with_name("ansible-vault"))
     with Passwords(vault=password).handed() as (words, handles):
         command = [tool, "encrypt", *words, "--output", "-"]
-        return subprocess.run(command, input=text, capture_output=True, text=True, check=True, pass_fds=handles).stdout
+        # With another password there, whoever has set it, ansible-vault would not know with which of two to encrypt.
+        others = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_VAULT_")}
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=True, pass_fds=handles, env=others)
+        return done.stdout
 
 
 @contextlib.contextmanager
