@@ -25,7 +25,7 @@ def native(fleet: Fleet) -> Iterator[Host]:
     done = one.up()
     assert done.code == 0, done.text
     yield one
-    one.file.unlink()
+    one.file.unlink(missing_ok=True)
 
 
 def test_a_unit_runs_in_the_place_of_the_container(native: Host) -> None:
@@ -78,4 +78,14 @@ def test_it_comes_back_after_a_boot(native: Host) -> None:
     native.lab.docker("restart")
     native.comes_back()
     native.lab.run(f"timeout 120 sh -c 'until systemctl is-active {UNIT}; do sleep 1; done'")
+    assert userdata.lost(native.lab, SERVICES) == []
+
+
+def test_a_container_takes_its_place_again_and_the_others_find_it(native: Host) -> None:
+    """The last one: the host is then as the tests found it."""
+    native.file.unlink()
+    done = native.up()
+    assert done.code == 0, done.text
+    assert "ollama" in native.containers()
+    assert native.lab.run(f"systemctl is-active {UNIT}", check=False).strip() == "inactive"
     assert userdata.lost(native.lab, SERVICES) == []
