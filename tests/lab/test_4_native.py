@@ -25,7 +25,7 @@ def native(fleet: Fleet) -> Iterator[Host]:
     done = one.up()
     assert done.code == 0, done.text
     yield one
-    one.file.unlink(missing_ok=True)
+    one.file.unlink()
 
 
 def test_a_unit_runs_in_the_place_of_the_container(native: Host) -> None:
@@ -83,7 +83,7 @@ def test_it_comes_back_after_a_boot(native: Host) -> None:
 
 def test_a_container_takes_its_place_again_and_the_others_find_it(native: Host) -> None:
     """The last one: the host is then as the tests found it."""
-    native.file.unlink()
+    native.want(services_native=[])
     done = native.up()
     assert done.code == 0, done.text
     assert "ollama" in native.containers()
