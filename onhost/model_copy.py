@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from . import files
 from .finding import FindingError
 from .siblings import model_names, model_store
 
@@ -109,7 +110,7 @@ def _layer(peer: _Peer, layer: dict[str, Any], blob: Path) -> Iterator[int]:
             if not waits:
                 raise
             time.sleep(waits.pop(0))
-    if _sha256(partial) != layer["digest"]:
+    if model_store.DIGEST + files.sha256(partial) != layer["digest"]:
         partial.unlink()
         raise FindingError("GH-MODEL-DIGEST", f"{layer['digest']}: {peer.host} handed out something else")
     partial.replace(blob)
@@ -185,14 +186,6 @@ def _write(file: Any, data: bytes, path: Path) -> None:
         if error.errno == errno.ENOSPC:
             raise FindingError("GH-DISK-FULL", f"{path}: no space left on device") from error
         raise
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        for data in iter(lambda: stream.read(CHUNK), b""):
-            digest.update(data)
-    return f"sha256:{digest.hexdigest()}"
 
 
 def _put(path: Path, data: bytes) -> None:

@@ -5,7 +5,6 @@ Every archive is compared with a pinned digest before anything of it is unpacked
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import subprocess
@@ -73,7 +72,7 @@ def _fetch(archive: dict[str, str], folder: Path, report: Report) -> Path:
     """The archive's file, with the pinned digest."""
     path = folder / f"{archive['sha256'][:16]}-{_name(archive)}"
     try:
-        if not (path.exists() and _digest(path) == archive["sha256"]):
+        if not (path.exists() and files.sha256(path) == archive["sha256"]):
             _download(archive, path.with_name(f"{path.name}.part"), report)
             _compare(archive, path.with_name(f"{path.name}.part"))
             path.with_name(f"{path.name}.part").replace(path)
@@ -83,7 +82,7 @@ def _fetch(archive: dict[str, str], folder: Path, report: Report) -> Path:
 
 
 def _compare(archive: dict[str, str], part: Path) -> None:
-    found = _digest(part)
+    found = files.sha256(part)
     if found != archive["sha256"]:
         part.unlink()
         seen = f"{redact(archive['url'])}: sha256 {found}, pinned is {archive['sha256']}"
@@ -118,14 +117,6 @@ def _download(archive: dict[str, str], part: Path, report: Report) -> None:
 def _parts(answer: Any) -> Iterator[bytes]:
     while data := answer.read(_PART):
         yield data
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        for part in iter(lambda: stream.read(_PART), b""):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def _failed(archive: dict[str, str], error: OSError) -> FindingError:

@@ -20,7 +20,8 @@ FOREIGN = "rebound.example"
 #: How gateway and services answer whom they do not know.
 REFUSALS = (401, 403)
 KEY_HEADER = "X-Gateway-Key"
-WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+#: Where this host reaches what listens on every address.
+REACHED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def probe(expected: dict[str, Any], ctx: Context) -> dict[str, Any]:
@@ -69,7 +70,7 @@ class Asker:
 
     def __init__(self, door: Mapping[str, Any], ca: str | None) -> None:
         bind = str(door["bind"][0])
-        self.address = WILDCARDS.get(bind, bind)
+        self.address = REACHED_AT.get(bind, bind)
         self.port = urlsplit(door["home"]).port or HTTPS
         self.context = ssl.create_default_context(cadata=ca) if ca else ssl.create_default_context()
 

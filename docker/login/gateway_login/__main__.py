@@ -11,6 +11,7 @@ from django.core.management import call_command
 
 #: One process, because sessions are kept in its memory beside the database; threads do the waiting.
 THREADS = 16
+#: Of the container, which publishes nothing: the proxy alone is on its network.
 LISTEN = "0.0.0.0:8000"
 
 

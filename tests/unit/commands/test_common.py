@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 
@@ -18,13 +19,15 @@ sys.stdin.read()
 
 
 def test_a_program_gets_the_document_while_the_command_goes_on() -> None:
-    command = [sys.executable, "-c", GOES_ON]
+    # -E: the shell's own PYTHONUNBUFFERED would hide what this looks for.
+    command = [sys.executable, "-E", "-c", GOES_ON]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            came = process.stdout.readline()
+            readable, _, _ = select.select([process.stdout], [], [], 30)
+            assert readable, "nothing came while the command goes on"
             assert process.poll() is None, "it came because the command ended"
-            assert json.loads(came + process.stdout.readline() + process.stdout.readline()) == {"forwards": []}
         finally:
             process.stdin.close()
+        assert json.loads(process.stdout.read()) == {"forwards": []}

@@ -6,8 +6,11 @@ import base64
 from typing import Any
 
 import pytest
+import yaml
 
+from control.paths import ROLES_DIR
 from tests.unit.login.conftest import ADA, ADA_KEY, BOB, BOB_KEY, hashed
+from verify.checks import gateway
 
 BROWSER = {"accept": "text/html,*/*", "sec-fetch-mode": "navigate", "x-forwarded-method": "GET"}
 
@@ -98,3 +101,11 @@ def test_an_empty_key_opens_nothing_for_a_user_without_one(client: Any, write_us
 
 def test_a_service_that_is_not_there_is_nobody_s(client: Any) -> None:
     assert ask(client, "nothing", authorization=f"Bearer {ADA_KEY}").status_code == 404
+
+
+def test_the_key_s_header_is_one_to_the_proxy_the_login_service_and_the_checks() -> None:
+    """Each is in a program of its own: the role's variables, an image, and what runs on the host."""
+    from gateway_login.verify import KEY_HEADER
+
+    variables = yaml.safe_load((ROLES_DIR / "gateway" / "vars" / "main.yml").read_text(encoding="utf-8"))
+    assert {KEY_HEADER, gateway.KEY_HEADER} == {variables["__gateway_key_header"]}
