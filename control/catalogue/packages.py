@@ -64,7 +64,7 @@ ENTRIES: tuple[Entry, ...] = (
             "apt does not find a package",
             "the host's package sources do not offer it",
             "add the component it is in (firmware: non-free-firmware on Debian, universe on Ubuntu), or put it on the "
-            "mirror",
+            "mirror; where a mirror changed while gpuhost worked, run the same command again",
         ),
         (
             "GH-APT-SOURCE-CLASH",
