@@ -20,7 +20,8 @@ _ENFORCE = r'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX module.sig_enforce=1"'
 
 
 def test_with_sig_enforce_the_kernel_refuses_the_driver_and_nobody_calls_it_installed(vm: Driven) -> None:
-    vm.machine.run(f"echo '{_ENFORCE}' > /etc/default/grub.d/98-enforce.cfg && update-grub")
+    # Last by its name: the file that the image brings sets the variable anew.
+    vm.machine.run(f"echo '{_ENFORCE}' > /etc/default/grub.d/zz-enforce.cfg && update-grub")
     vm.machine.reboot()
     assert vm.machine.run("cat /sys/module/module/parameters/sig_enforce").strip() == "Y"
     refused = vm.machine.try_run("modprobe amdgpu")
