@@ -30,9 +30,10 @@ def test_with_sig_enforce_the_kernel_refuses_the_driver_and_nobody_calls_it_inst
 
     proof = gpuhost("verify", "--site", SITE, "--host", vm.name, "--json")
     assert proof.code == 15, proof.text
-    signed = vm.check(proof, "driver.module.signed")
-    assert signed["status"] == "fail"
-    assert "module.sig_enforce=1" in signed["why"]
+    accepted = vm.check(proof, "driver.module.accepted")
+    assert accepted["status"] == "fail"
+    assert "module.sig_enforce=1" in accepted["why"]
+    assert "is not enrolled" in accepted["why"]
 
     done = vm.up(NEWEST)
     assert done.code == 16, done.text
