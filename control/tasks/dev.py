@@ -9,7 +9,7 @@ from invoke import Context, Exit, task
     name="test",
     auto_shortflags=False,
     help={
-        "lab": "also the tests on container hosts, made and removed here (as root; some 50 minutes)",
+        "lab": "also the tests on container hosts, made and removed here (as root; an hour)",
         "vm": "also the tests on virtual machines, made and removed here (as root; some two hours without KVM)",
         "gpu": "also the tests that need an AMD GPU in this machine",
         "torch": "also those with real PyTorch on the processors, fetched once (1 GB; some 5 minutes)",

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 Change = Callable[[dict[str, Any]], None]
+#: Area, what changes, the id that fails, words of its `why`, words of its `next`.
+Row = tuple[str, Change, str, str, str]
+#: Area, what changes, the id that cannot be verified, words of its `why`.
+Unknown = tuple[str, Change, str, str]
 
 GONE = object()
 #: Where each is in the plan.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.checks.changes import Change, put
+from tests.unit.checks.changes import Change, Row, put
 
 
 def ollama(**changes: Any) -> Change:
     return lambda seen: seen["containers"]["gpuhost-ollama"].update(changes)
 
 
-ROWS: list[tuple[str, Change, str, str, str]] = [
+ROWS: list[Row] = [
     (
         "containers",
         put("engine", {"version": None, "error": "refused"}),

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from tests.unit.checks.changes import Row, put
 
-from tests.unit.checks.changes import Change, put
-
-
-def ollama(**changes: Any) -> Change:
-    return lambda seen: seen["containers"]["gpuhost-ollama"].update(changes)
-
-
-ROWS: list[tuple[str, Change, str, str, str]] = [
+ROWS: list[Row] = [
     (
         "gateway",
         put("gateway", "certificates", "gpu01", "certificate has expired"),

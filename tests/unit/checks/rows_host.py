@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.unit.checks import healthy
-from tests.unit.checks.changes import Change, put
+from tests.unit.checks.changes import Change, Row, Unknown, put
 from verify.checks.inspection import OVERRIDE
 
 NOT_LOADED = {"error": "ROCk module is NOT loaded, possibly no GPU devices", "kind": "not_loaded"}
@@ -16,7 +16,7 @@ def tool(name: str, **changes: Any) -> Change:
     return lambda seen: seen["tools"][name].update(changes)
 
 
-ROWS: list[tuple[str, Change, str, str, str]] = [
+ROWS: list[Row] = [
     ("system", put("os", "version_id", "12"), "system.os.release", "the plan was made for debian-13", "gpuhost up"),
     (
         "system",
@@ -149,7 +149,7 @@ ROWS: list[tuple[str, Change, str, str, str]] = [
     ("rocm", tool("rocm-smi", parsed={"gpus": []}), "rocm.rocm-smi.gpus", "the plan has 1", "verify --only access,driver"),
 ]
 
-UNKNOWN: list[tuple[str, Change, str, str]] = [
+UNKNOWN: list[Unknown] = [
     ("rocm", put("override", {"error": "no such file"}), "rocm.override.environment", "no such file"),
     ("rocm", put("all_read", False), "rocm.override.environment", "only root may read every file"),
     (

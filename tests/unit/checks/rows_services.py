@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.unit.checks import healthy, test_service_sentences
-from tests.unit.checks.changes import Change, put
+from tests.unit.checks.changes import Change, Row, Unknown, put
 
 REFUSED = {"status": 0, "body": "", "error": "Connection refused"}
-
-
-def ollama(**changes: Any) -> Change:
-    return lambda seen: seen["containers"]["gpuhost-ollama"].update(changes)
 
 
 def body(service: str, page: str, text: str, status: int = 200) -> Change:
     return put("services", service, page, healthy.page(text, status))
 
 
-ROWS: list[tuple[str, Change, str, str, str]] = [
+ROWS: list[Row] = [
     (
         "services",
         put("services", "ollama", "health", REFUSED),
@@ -193,7 +187,7 @@ ROWS: list[tuple[str, Change, str, str, str]] = [
     ),
 ]
 
-UNKNOWN: list[tuple[str, Change, str, str]] = [
+UNKNOWN: list[Unknown] = [
     ("services", put("ports", None), "services.ollama.exposure", "could not be read"),
     (
         "services",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.unit.checks import healthy
-from tests.unit.checks.changes import Change, put
+from tests.unit.checks.changes import Change, Row, put
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"error_ratio": 1.5}, "1.5 times what rounding allows"),
@@ -17,7 +17,7 @@ def sample(place: str, device: str, name: str, **outcome: Any) -> Change:
     return put("places", place, "computed", device, {**healthy.torch_place()["computed"]["cpu"], name: outcome})
 
 
-ROWS: list[tuple[str, Change, str, str, str]] = [
+ROWS: list[Row] = [
     (
         "torch",
         put("places", "host", {"import_error": "OSError: libamdhip64.so"}),

@@ -23,15 +23,14 @@ from tests.unit.checks import (
     test_unit_sentences,
     test_work_sentences,
 )
-from tests.unit.checks.changes import Change, put
+from tests.unit.checks.changes import Change, Row, Unknown, put
 from verify.checks import CHECKS
 from verify.checks.inspection import OVERRIDE
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result
 
 Seen = dict[str, Any]
 
-#: area, what changes, the id that fails, words of its `why`, words of its `next`
-ROWS: list[tuple[str, Change, str, str, str]] = [
+ROWS: list[Row] = [
     *rows_containers.ROWS,
     *rows_gateway.ROWS,
     *rows_host.ROWS,
@@ -90,7 +89,7 @@ def test_every_check_has_a_row_here_that_makes_it_fail() -> None:
     assert every - broken - unbroken == set()
 
 
-UNKNOWN: list[tuple[str, Change, str, str]] = [
+UNKNOWN: list[Unknown] = [
     *rows_host.UNKNOWN,
     *rows_services.UNKNOWN,
     *test_driver_sentences.UNKNOWN,
