@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.unit.checks import healthy
+from tests.unit.checks.changes import Change, Row, Unknown
 from verify.checks import CHECKS
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result, settle
 
@@ -22,7 +22,7 @@ VERMAGIC = {"module": "amdgpu", "why": "amdgpu: version magic '6.12.57+deb13-amd
 BUILT = "driver.6-12-57-deb13-amd64.built"
 
 
-def module(file: dict[str, Any] | None = None, **changes: Any) -> Callable[[Seen], None]:
+def module(file: dict[str, Any] | None = None, **changes: Any) -> Change:
     """Of the module that runs, and of its file for the running kernel."""
 
     def change(seen: Seen) -> None:
@@ -35,7 +35,7 @@ def module(file: dict[str, Any] | None = None, **changes: Any) -> Callable[[Seen
 
 def refused(
     *lines: dict[str, Any], key: dict[str, Any] | None = None, file: dict[str, Any] | None = None, **changes: Any
-) -> Callable[[Seen], None]:
+) -> Change:
     """The kernel said no: not loaded, and its log has the lines."""
 
     def change(seen: Seen) -> None:
@@ -48,7 +48,7 @@ def refused(
     return change
 
 
-def newer(dkms: list[dict[str, Any]] | None = None, files: list[dict[str, Any]] | None = None) -> Callable[[Seen], None]:
+def newer(dkms: list[dict[str, Any]] | None = None, files: list[dict[str, Any]] | None = None) -> Change:
     """Of the kernel that boots next: its row in DKMS's list, and its file."""
 
     def change(seen: Seen) -> None:
@@ -71,8 +71,7 @@ def older_source_runs(seen: Seen) -> None:
 
 
 NEXT = healthy.NEWER
-#: area, what changes, the id that fails, words of its `why`, words of its `next`
-ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
+ROWS: list[Row] = [
     (
         "driver",
         refused(REJECTED, file=UNSIGNED, secure_boot="none", signing={"lockdown": "none"}),
@@ -214,7 +213,7 @@ def unread_keys(seen: Seen) -> None:
     seen["signing"]["keys"] = [healthy.mok_key(enrolled=None)]
 
 
-UNKNOWN: list[tuple[str, Callable[[Seen], None], str, str]] = [
+UNKNOWN: list[Unknown] = [
     ("driver", unread_log, "driver.module.accepted", "only root may read the kernel's log"),
     ("driver", unread_keys, "driver.module.signed", "the firmware's list of keys could not be read"),
     ("driver", module({"srcversion": None, "in_tree": None}), "driver.module.current", "it is cut short"),

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.unit.checks import healthy
+from tests.unit.checks.changes import Change, Row, Unknown
 from verify.checks import CHECKS, health
 from verify.parsers import gpu_log
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result, settle
 
 Seen = dict[str, Any]
-Row = tuple[str, Callable[[Seen], None], str, str, str]
 
 CARD = "health.0000-03-00-0"
 
 
-def of_card(**changes: Any) -> Callable[[Seen], None]:
+def of_card(**changes: Any) -> Change:
     return lambda seen: seen["cards"][0].update(changes)
 
 
-def link(**changes: Any) -> Callable[[Seen], None]:
+def link(**changes: Any) -> Change:
     return lambda seen: seen["cards"][0]["links"][0].update(changes)
 
 
-def logged(kind: str, text: str, *pci: str, count: int = 1) -> Callable[[Seen], None]:
+def logged(kind: str, text: str, *pci: str, count: int = 1) -> Change:
     """So many lines of a kind, the last of them an hour ago."""
     event = {"kind": kind, "pci": list(pci), "count": count, "first_s": 100.0, "last_s": 82_800.0, "text": text}
     return lambda seen: seen["log"]["events"].append(event)
@@ -104,7 +103,7 @@ ROWS: list[Row] = [
     ("health", logged("bus", "AER: x", "0000:01:00.0"), "health.log.bus", "A GPU was lost from the bus", "Reseat"),
 ]
 
-UNKNOWN: list[tuple[str, Callable[[Seen], None], str, str]] = [
+UNKNOWN: list[Unknown] = [
     (
         "health",
         lambda seen: seen.update(log={"error": "only root may read the kernel's log"}),
@@ -134,7 +133,7 @@ def judge(seen: Seen, **changes: Any) -> dict[str, Result]:
         (of_card(memory_errors={"umc": {"ue": 0, "ce": 100_000}}), "memory_errors"),
     ],
 )
-def test_what_is_normal_is_no_fault(change: Callable[[Seen], None], name: str) -> None:
+def test_what_is_normal_is_no_fault(change: Change, name: str) -> None:
     seen = healthy.seen("health")
     change(seen)
     assert judge(seen)[f"{CARD}.{name}"].status == PASS
@@ -230,7 +229,7 @@ COUNTED = [
 
 
 @pytest.mark.parametrize(("kind", "change", "red"), COUNTED, ids=[row[0] for row in COUNTED])
-def test_what_the_card_counts_and_the_log_tells_is_one_fault(kind: str, change: Callable[[Seen], None], red: str) -> None:
+def test_what_the_card_counts_and_the_log_tells_is_one_fault(kind: str, change: Change, red: str) -> None:
     seen = healthy.seen("health")
     change(seen)
     logged(kind, LINES[kind], "0000:03:00.0")(seen)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.checks import healthy
+from tests.unit.checks.changes import Change, Row, Unknown
 from verify.checks import inside
 from verify.checks.context import Context
 from verify.engine import EngineError
@@ -18,19 +18,19 @@ from verify.engine import EngineError
 Seen = dict[str, Any]
 
 
-def within(**changes: Any) -> Callable[[Seen], None]:
+def within(**changes: Any) -> Change:
     return lambda seen: seen["containers"]["gpuhost-ollama"]["inside"].update(changes)
 
 
-def node(state: str, number: str | None, host: str | None = "234:0") -> Callable[[Seen], None]:
+def node(state: str, number: str | None, host: str | None = "234:0") -> Change:
     return within(nodes={healthy.KFD: {"state": state, "inside": number, "host": host}})
 
 
-def opened(error: str) -> Callable[[Seen], None]:
+def opened(error: str) -> Change:
     return within(opens={healthy.KFD: error, healthy.RENDER: "ok"})
 
 
-ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
+ROWS: list[Row] = [
     (
         "containers",
         within(lacking={"jupyter-lab (17)": [44, 109]}),
@@ -55,7 +55,7 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
     ("containers", within(opens={healthy.KFD: "ok"}), "containers.ollama.opens", "renderD128 (no answer)", "ls -ln"),
 ]
 
-UNKNOWN: list[tuple[str, Callable[[Seen], None], str, str]] = [
+UNKNOWN: list[Unknown] = [
     ("containers", within(processes=0), "containers.ollama.process_groups", "cannot be seen from here"),
     ("containers", node("closed", None), "containers.ollama.nodes", "only root can look into a container"),
     ("containers", within(opens={"error": "no shell"}), "containers.ollama.opens", "it could not be tried inside: no shell"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.checks import healthy
+from tests.unit.checks.changes import Change, Row, Unknown
 from verify import model_names, model_store
 from verify.checks import models
 from verify.checks.context import Context
@@ -23,15 +23,15 @@ FILES, MADE = "models.tiny_1b.files", "models.careful_latest.preset"
 DIGEST = f"sha256:{'ab' * 32}"
 
 
-def of(name: str, **changes: Any) -> Callable[[Seen], None]:
+def of(name: str, **changes: Any) -> Change:
     return lambda seen: seen["models"][name].update(changes)
 
 
-def instead(name: str, **found: Any) -> Callable[[Seen], None]:
+def instead(name: str, **found: Any) -> Change:
     return lambda seen: seen["models"].update({name: found})
 
 
-ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
+ROWS: list[Row] = [
     ("models", of(MODEL, missing=[DIGEST]), FILES, "sha256:abababababab not there in full size", "models.pull tiny:1b"),
     ("models", instead(MODEL, error="no manifest of a model"), FILES, "no manifest of a model", "models.remove tiny:1b"),
     ("models", of(PRESET, parameters={"temperature": 0.7}), MADE, "temperature is 0.7", "gpuhost up"),
@@ -41,7 +41,7 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
     ("models", instead(PRESET, error="there is no such model"), MADE, "there is no such model", "gpuhost up"),
 ]
 CLOSED = {"error": "only root and the server itself can read the folder of models", "closed": True}
-UNKNOWN: list[tuple[str, Callable[[Seen], None], str, str]] = [
+UNKNOWN: list[Unknown] = [
     ("models", instead(MODEL, **CLOSED), FILES, "only root"),
     ("models", instead(PRESET, **CLOSED), MADE, "only root"),
 ]

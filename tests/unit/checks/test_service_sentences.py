@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.unit.checks import healthy
+from tests.unit.checks.changes import Change, Row
 from verify.checks import generate_llamacpp, service_own
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result
 
@@ -24,11 +24,11 @@ NO_DEVICE = {
 }
 
 
-def llamacpp(**changes: Any) -> Callable[[Seen], None]:
+def llamacpp(**changes: Any) -> Change:
     return lambda seen: seen["llamacpp"].update(changes)
 
 
-def page(service: str, name: str, **changes: Any) -> Callable[[Seen], None]:
+def page(service: str, name: str, **changes: Any) -> Change:
     return lambda seen: seen["services"][service][name].update(changes)
 
 
@@ -37,7 +37,7 @@ def test_a_model_that_ollama_lists_in_another_case_is_there() -> None:
     assert found.status == PASS
 
 
-def setup(**changes: Any) -> Callable[[Seen], None]:
+def setup(**changes: Any) -> Change:
     """AnythingLLM's settings as it tells them."""
     said = {"results": {**healthy.SETUP, **changes}}
     return lambda seen: seen["services"]["anythingllm"].update(setup=healthy.page(json.dumps(said)))
@@ -46,7 +46,7 @@ def setup(**changes: Any) -> Callable[[Seen], None]:
 DISCOVERY, RESIDENCY = "generate.llamacpp.discovery", "generate.llamacpp.residency"
 INSIDE = healthy.llamacpp()["container"]
 
-ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
+ROWS: list[Row] = [
     (
         "services",
         page("llamacpp", "closed", status=200),

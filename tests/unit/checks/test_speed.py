@@ -5,12 +5,13 @@ from __future__ import annotations
 import http.server
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.unit.checks import healthy
+from tests.unit.checks.changes import Change, Row, Unknown
 from verify.checks import CHECKS, speed
 from verify.checks.context import Context
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result
@@ -18,15 +19,15 @@ from verify.result import FAIL, PASS, UNVERIFIABLE, Result
 Seen = dict[str, Any]
 
 
-def shown(**changes: Any) -> Callable[[Seen], None]:
+def shown(**changes: Any) -> Change:
     return lambda seen: seen["shown"].update(changes)
 
 
-def instead(key: str, **value: Any) -> Callable[[Seen], None]:
+def instead(key: str, **value: Any) -> Change:
     return lambda seen: seen.update({key: value})
 
 
-ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
+ROWS: list[Row] = [
     (
         "speed",
         shown(tokens=47.2),
@@ -59,7 +60,7 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
     ("speed", instead("shown", error="HTTP 500: x"), "speed.ollama.prompt", "HTTP 500: x", "docker logs"),
 ]
 
-UNKNOWN: list[tuple[str, Callable[[Seen], None], str, str]] = [
+UNKNOWN: list[Unknown] = [
     (
         "speed",
         instead("hidden", error="timed out"),

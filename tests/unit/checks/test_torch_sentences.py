@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.unit.checks import healthy
+from tests.unit.checks.changes import Change, Row, Unknown
 from verify.checks import CHECKS, pytorch, pytorch_worker, torch_fit, torch_look, versions
 from verify.checks.context import Context, Ran
 from verify.compute import runner
@@ -22,11 +23,11 @@ Seen = dict[str, Any]
 Device = dict[str, Any]
 
 
-def place(where: str = "host", **changes: Any) -> Callable[[Seen], None]:
+def place(where: str = "host", **changes: Any) -> Change:
     return lambda seen: seen["places"][where].update(changes)
 
 
-def cut_off(at: Any, stopped: str = "no end after 150 s", where: str = "host") -> Callable[[Seen], None]:
+def cut_off(at: Any, stopped: str = "no end after 150 s", where: str = "host") -> Change:
     """A worker that went no further: what came before is known."""
 
     def change(seen: Seen) -> None:
@@ -46,7 +47,7 @@ def cut_off(at: Any, stopped: str = "no end after 150 s", where: str = "host") -
     return change
 
 
-def driver(**changes: Any) -> Callable[[Seen], None]:
+def driver(**changes: Any) -> Change:
     return lambda seen: seen["driver"].update(changes)
 
 
@@ -59,7 +60,7 @@ def sees_instead(seen: Seen) -> None:
     seen["gpus"].append({"pci": OTHER["pci"], "gfx": "gfx1036", "amd": True})
 
 
-ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
+ROWS: list[Row] = [
     (
         "torch",
         place(version="2.13.0+rocm6.2.4"),
@@ -151,7 +152,7 @@ ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
     ("torch", cut_off(["cpu", "conv"], "signal SIGILL"), "torch.host.conv_cpu", "signal SIGILL", "dmesg"),
 ]
 
-UNKNOWN: list[tuple[str, Callable[[Seen], None], str, str]] = []
+UNKNOWN: list[Unknown] = []
 
 
 def judge(seen: Seen, expected: dict[str, Any] | None = None) -> dict[str, Result]:
@@ -172,7 +173,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("change", "red"), ENDS, ids=[row[1] for row in ENDS])
-def test_what_was_not_reached_follows_from_where_it_ended(change: Callable[[Seen], None], red: str) -> None:
+def test_what_was_not_reached_follows_from_where_it_ended(change: Change, red: str) -> None:
     seen = healthy.seen("torch")
     change(seen)
     assert reds(judge(seen)) == {red}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.checks import healthy
+from tests.unit.checks.changes import Change, Row
 from verify.checks import AREAS, CHECKS, running, units
 from verify.checks.context import Context, Ran
 from verify.engine import EngineError
@@ -18,11 +18,11 @@ from verify.result import FAIL, PASS, UNVERIFIABLE, Result, settle
 Seen = dict[str, Any]
 
 
-def unit(**changes: Any) -> Callable[[Seen], None]:
+def unit(**changes: Any) -> Change:
     return lambda seen: seen["ollama"].update(changes)
 
 
-ROWS: list[tuple[str, Callable[[Seen], None], str, str, str]] = [
+ROWS: list[Row] = [
     (
         "units",
         unit(ActiveState="failed", SubState="failed", Result="exit-code"),

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.unit.checks import healthy, measured
+from tests.unit.checks.changes import Change, Row
 from verify.checks import CHECKS, correctness, memory, rate, work
 from verify.compute import memory as compute_memory
 from verify.result import FAIL, PASS, UNVERIFIABLE, Result, settle
 
 Seen = dict[str, Any]
-Row = tuple[str, Callable[[Seen], None], str, str, str]
 
 HOST = {"where": "host", "python": "/opt/gpuhost/torch/bin/python"}
 
 
-def of_device(where: str = "host", **changes: Any) -> Callable[[Seen], None]:
+def of_device(where: str = "host", **changes: Any) -> Change:
     """Of how the work on the GPU went, seen from a place."""
     return lambda seen: seen["places"][where]["devices"]["cuda:0"].update(changes)
 
 
-def of_measure(name: str, where: str = "host", **changes: Any) -> Callable[[Seen], None]:
+def of_measure(name: str, where: str = "host", **changes: Any) -> Change:
     """Of one measure."""
     return lambda seen: seen["places"][where]["devices"]["cuda:0"]["measured"][name].update(changes)
 
 
-def instead(name: str, **seen_now: Any) -> Callable[[Seen], None]:
+def instead(name: str, **seen_now: Any) -> Change:
     """Another outcome of one measure."""
 
     def change(seen: Seen) -> None:
