@@ -34,7 +34,7 @@ def run_tests(
     With --jobs, Ctrl-C may end it before the lab's hosts are gone: ./gpuhost lab.down removes them.
 
     Examples:
-      ./gpuhost test                      the unit tests, under two minutes
+      ./gpuhost test                      the unit tests, some two minutes
       ./gpuhost test -k seal              those about seals
       ./gpuhost test --lab --torch --durations --jobs 2    everything that CI runs
     """
